@@ -1,0 +1,65 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        exclude: exclude, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "tokenreel",
+    products: [
+        .library(name: "TokenReel", targets: ["TokenReel"]),
+        .library(name: "TokenReduction", targets: ["TokenReduction"]),
+        .executable(name: "tokenreel", targets: ["TokenReelCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // One direction only: each target sees those listed, nothing sees its users.
+        .systemLibrary(
+            name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CKernels"),
+        library("TokenCore"),
+        library("Safetensors", ["TokenCore"]),
+        library("TensorOps", ["TokenCore", "COpenBLAS", "CKernels"]),
+        library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
+        library("VisionEncoding", ["TokenCore", "TensorOps"]),
+        library("TokenReduction", ["TokenCore", "TensorOps"]),
+        library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        .executableTarget(
+            name: "TokenReelCLI",
+            dependencies: ["TokenReel", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "TokenReelBench", dependencies: ["TokenReel", "TensorOps"], swiftSettings: swiftSettings),
+
+        .target(
+            name: "TestSupport", dependencies: ["TokenCore", "Safetensors"], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
+        tests("TokenCore"),
+        tests("Safetensors"),
+        tests("TensorOps"),
+        tests("VideoDecoding"),
+        tests("VisionEncoding"),
+        tests("TokenReduction", exclude: ["Fixtures"]),
+        tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        tests("TokenReelCLI"),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+void tr_placeholder(void);

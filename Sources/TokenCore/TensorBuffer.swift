@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Read-only numbers shared between stages without copying, on the heap or in a mapped file.
+public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
+    // @unchecked Sendable holds because nothing writes through `base` after init returns: the only mutable access is
+    // the initialiser's closure, which runs before any other thread can hold the reference.
+    private let base: UnsafeMutableBufferPointer<Element>
+    private let release: () -> Void
+
+    /// Allocates `count` elements and lets `fill` write them all; what it leaves out is undefined.
+    public init<Failure: Error>(
+        count: Int, fill: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Void
+    ) throws(Failure) {
+        let storage = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
+        do {
+            try fill(storage)
+        } catch {
+            storage.deallocate()
+            throw error
+        }
+        base = storage
+        release = { storage.deallocate() }
+    }
+
+    /// Copies an array.
+    public convenience init(_ elements: [Element]) {
+        self.init(count: elements.count) { storage in
+            _ = storage.update(fromContentsOf: elements)
+        }
+    }
+
+    /// Adopts memory that stays valid and unchanged until `release` is called, once, at the end.
+    public init(adopting memory: UnsafeMutableBufferPointer<Element>, release: @escaping () -> Void) {
+        base = memory
+        self.release = release
+    }
+
+    deinit { release() }
+
+    /// Number of elements.
+    public var count: Int { base.count }
+
+    /// The element at `index`.
+    public subscript(index: Int) -> Element { base[index] }
+
+    /// Calls `body` with the elements; the pointer must not escape.
+    public func withUnsafeBufferPointer<Result, Failure: Error>(
+        _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(UnsafeBufferPointer(base))
+    }
+
+    /// A copy as an array.
+    public var array: [Element] { Array(base) }
+}

@@ -1,0 +1,94 @@
+/// The size of a token grid: `[frames, rows, columns, channels]`.
+public struct GridShape: Sendable, Hashable {
+    /// Frames, or temporal groups for models that join frames.
+    public let frames: Int
+    /// Token rows of a frame.
+    public let rows: Int
+    /// Token columns of a frame.
+    public let columns: Int
+    /// Numbers of one token.
+    public let channels: Int
+
+    /// Makes a shape.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` if a term is negative or the product does not fit `Int32`
+    ///   sources (the plan stores source indices as `Int32`).
+    public init(frames: Int, rows: Int, columns: Int, channels: Int) throws(TokenReelError) {
+        let terms = [frames, rows, columns, channels]
+        func invalid(_ allowed: String) -> TokenReelError {
+            TokenReelError(.invalidArgument, subject: "token grid", found: "shape \(terms)", allowed: allowed)
+        }
+        guard frames >= 0, rows >= 0, columns >= 0, channels > 0 else {
+            throw invalid("non-negative terms with at least one channel")
+        }
+        let (area, overflow1) = rows.multipliedReportingOverflow(by: columns)
+        let (count, overflow2) = area.multipliedReportingOverflow(by: frames)
+        let (elements, overflow3) = count.multipliedReportingOverflow(by: channels)
+        guard !overflow1, !overflow2, !overflow3, count <= Int(Int32.max), elements <= Int.max / 4 else {
+            throw invalid("at most \(Int32.max) tokens")
+        }
+        self.frames = frames
+        self.rows = rows
+        self.columns = columns
+        self.channels = channels
+    }
+
+    /// Tokens of one frame, `rows * columns`.
+    public var tokensPerFrame: Int { rows * columns }
+    /// Tokens of the whole grid.
+    public var tokenCount: Int { frames * rows * columns }
+    /// Numbers in the whole grid.
+    public var elementCount: Int { tokenCount * channels }
+}
+
+/// The visual tokens of a video before reduction, with the signals that came with them.
+///
+/// A token's index is its place in raster order: `(frame * rows + row) * columns + column`.
+public struct TokenGrid: Sendable {
+    /// `[frames, rows, columns, channels]`.
+    public let shape: GridShape
+    /// The tokens, row-major.
+    public let values: TensorBuffer<Float>
+    /// Seconds at which each frame is shown.
+    public let frameTimes: [Double]
+    /// `[frames, rows, columns]`: how much attention each token receives; only the order within a frame and the rough
+    /// scale matter to methods.
+    public let saliency: [Float]?
+    /// `[frames, F]`: one global vector for each frame, row-major.
+    public let frameFeatures: [Float]?
+
+    /// Puts a grid together from its parts.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` if a part does not have the size that `shape` demands.
+    public init(
+        shape: GridShape, values: TensorBuffer<Float>, frameTimes: [Double], saliency: [Float]? = nil,
+        frameFeatures: [Float]? = nil
+    ) throws(TokenReelError) {
+        func check(_ part: String, _ count: Int, _ expected: Int) throws(TokenReelError) {
+            guard count == expected else {
+                throw TokenReelError(
+                    .invalidArgument, subject: "token grid", found: "\(count) numbers of \(part)",
+                    allowed: "\(expected) for \(shape.frames) x \(shape.rows) x \(shape.columns) tokens")
+            }
+        }
+        try check("tokens", values.count, shape.elementCount)
+        try check("frame times", frameTimes.count, shape.frames)
+        if let saliency { try check("saliency", saliency.count, shape.tokenCount) }
+        if let frameFeatures {
+            let width = shape.frames == 0 ? 0 : frameFeatures.count / shape.frames
+            try check("frame features", frameFeatures.count, shape.frames * max(width, 1))
+        }
+        self.shape = shape
+        self.values = values
+        self.frameTimes = frameTimes
+        self.saliency = saliency
+        self.frameFeatures = frameFeatures
+    }
+
+    /// The frame, row and column of a token.
+    public func position(of token: Int) -> (frame: Int, row: Int, column: Int) {
+        let (frame, cell) = token.quotientAndRemainder(dividingBy: max(shape.tokensPerFrame, 1))
+        let (row, column) = cell.quotientAndRemainder(dividingBy: max(shape.columns, 1))
+        return (frame, row, column)
+    }
+}

@@ -1,0 +1,48 @@
+import Testing
+import TokenCore
+
+@Suite struct TokenGridTests {
+    @Test func positionsInvertRasterOrder() throws {
+        let shape = try GridShape(frames: 3, rows: 2, columns: 5, channels: 1)
+        let grid = try TokenGrid(
+            shape: shape, values: TensorBuffer([Float](repeating: 0, count: 30)), frameTimes: [0, 1, 2])
+        for token in 0..<30 {
+            let place = grid.position(of: token)
+            #expect((place.frame * 2 + place.row) * 5 + place.column == token)
+            #expect(place.row < 2 && place.column < 5)
+        }
+    }
+
+    @Test(arguments: [
+        [-1, 2, 2, 1], [1, 2, 2, 0], [.max, 2, 2, 1], [1 << 20, 1 << 20, 1, 1], [1 << 30, 2, 1, .max / 2],
+    ])
+    func impossibleShapesAreRefused(_ terms: [Int]) {
+        #expect(throws: TokenReelError.self) {
+            try GridShape(frames: terms[0], rows: terms[1], columns: terms[2], channels: terms[3])
+        }
+    }
+
+    @Test func partsMustFitTheShape() throws {
+        let shape = try GridShape(frames: 2, rows: 1, columns: 2, channels: 3)
+        let values = TensorBuffer([Float](repeating: 0, count: 12))
+        #expect(throws: TokenReelError.self) { try TokenGrid(shape: shape, values: values, frameTimes: [0]) }
+        #expect(throws: TokenReelError.self) {
+            try TokenGrid(shape: shape, values: TensorBuffer([Float](repeating: 0, count: 11)), frameTimes: [0, 1])
+        }
+        #expect(throws: TokenReelError.self) {
+            try TokenGrid(shape: shape, values: values, frameTimes: [0, 1], saliency: [1, 2, 3])
+        }
+        #expect(throws: TokenReelError.self) {
+            try TokenGrid(shape: shape, values: values, frameTimes: [0, 1], frameFeatures: [1, 2, 3])
+        }
+    }
+
+    @Test func timesCompareExactlyAcrossTimeBases() throws {
+        let thirtieth = try #require(Rational(1, 30))
+        let milli = try #require(Rational(1, 1000))
+        #expect(MediaTime(ticks: 1, timeBase: thirtieth) > MediaTime(ticks: 33, timeBase: milli))
+        #expect(MediaTime(ticks: 1, timeBase: thirtieth) < MediaTime(ticks: 34, timeBase: milli))
+        #expect(MediaTime(ticks: .max, timeBase: thirtieth) > MediaTime(ticks: .max, timeBase: milli))
+        #expect(Rational(1, 0) == nil)
+    }
+}
