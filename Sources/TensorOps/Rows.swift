@@ -73,7 +73,9 @@ public enum Rows {
         return tr_argmax(base, values.count)
     }
 
-    /// `0 ..< count` cut into ranges of `size`, the last one shorter. The cut never depends on the number of workers.
+    /// `0 ..< count` cut into ranges of `size`, the last one shorter.
+    ///
+    /// The cut never depends on the number of workers.
     public static func blocks(of count: Int, size: Int) -> [Range<Int>] {
         stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
     }

@@ -10,7 +10,9 @@ public struct RecipeDescriptor: Sendable {
     public let source: String
     /// The methods it is made of, in order of their stages.
     public let stages: [StageDescriptor]
-    /// The parameters of all its stages, with the recipe's own defaults. A name that several stages share is set at once.
+    /// The parameters of all its stages, with the recipe's own defaults.
+    ///
+    /// A name that several stages share is set at once.
     public let parameters: [Parameter]
     /// Signals it needs with its default parameters.
     public let needs: Set<Signal>
@@ -20,7 +22,9 @@ public struct RecipeDescriptor: Sendable {
     fileprivate let make: @Sendable (ParameterValues) -> Recipe
 }
 
-/// All recipes by name. Adding a method is one file with the method and one line here.
+/// All recipes by name.
+///
+/// Adding a method is one file with the method and one line here.
 public enum RecipeRegistry {
     /// Every recipe, the default first.
     public static let recipes: [RecipeDescriptor] = [

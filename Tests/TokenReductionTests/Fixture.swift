@@ -11,7 +11,8 @@ struct Fixture {
     init(_ name: String) throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
         let data = try Data(contentsOf: folder.appending(path: name + ".safetensors"))
-        let length = Int(data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) })
+        let length = Int(
+            data.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) })
         let header = try JSONSerialization.jsonObject(with: data[8..<8 + length]) as? [String: Any] ?? [:]
         var tensors: [String: (shape: [Int], bytes: Data)] = [:]
         for case (let key, let entry as [String: Any]) in header where key != "__metadata__" {

@@ -4,7 +4,8 @@ import TokenReduction
 
 /// The originals' outputs on the same tensors: identical indices, values within 1e-5 of the largest magnitude.
 @Suite struct ParityTests {
-    private func expectClose(_ values: [Float], _ expected: [Float], sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expectClose(_ values: [Float], _ expected: [Float], sourceLocation: SourceLocation = #_sourceLocation)
+    {
         #expect(values.count == expected.count, sourceLocation: sourceLocation)
         let scale = expected.reduce(0) { max($0, abs($1)) }
         let worst = zip(values, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
@@ -20,7 +21,8 @@ import TokenReduction
         if fixture.has("expected.sizes") { #expect(reduction.plan.sizes == fixture.floats("expected.sizes")) }
         if fixture.has("expected.segments") {
             #expect(
-                reduction.segments.flatMap { [Int32($0.start), Int32($0.end)] } == fixture.integers("expected.segments"))
+                reduction.segments.flatMap { [Int32($0.start), Int32($0.end)] } == fixture.integers("expected.segments")
+            )
         }
         let tokens = reduction.plan.applied(to: grid.values, channels: grid.shape.channels)
         expectClose(tokens.array, fixture.floats("expected.tokens"))

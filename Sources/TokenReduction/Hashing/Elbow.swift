@@ -3,8 +3,10 @@ internal import TokenCore
 
 /// Where the curve of distortion against codebook size bends: more codes than that buy little.
 package enum Elbow {
-    /// The point farthest below the chord from first to last, on a logarithmic axis of size (Satopää et al.,
-    /// "Finding a kneedle in a haystack", 2011). Of equals the smaller size.
+    /// The point farthest below the chord from first to last, on a logarithmic axis of size (Satopää et al., "Finding a
+    /// kneedle in a haystack", 2011).
+    ///
+    /// Of equals the smaller size.
     ///
     /// - Precondition: `sizes` ascend, with one distortion each.
     package static func bend(sizes: [Int], distortions: [Double]) -> Int {
@@ -26,7 +28,9 @@ package enum Elbow {
     }
 
     /// VQToken's released rule over every size from 12: the largest second difference, plus two, plus two again, never
-    /// below 12. The start is not added to the index, so the result stays near 12; kept for `asPublished`.
+    /// below 12.
+    ///
+    /// The start is not added to the index, so the result stays near 12; kept for `asPublished`.
     package static func published(distortions: [Double]) -> Int {
         let floor = 12
         guard distortions.count > 2 else { return floor }

@@ -3,7 +3,9 @@ public import TokenCore
 
 /// How well tokens answer a query: for each token the largest cosine to any query vector.
 public enum QueryRelevance {
-    /// `[rows]` values in -1...1; 0 for a zero vector. O(N M D) for N tokens and M query vectors.
+    /// `[rows]` values in -1...1; 0 for a zero vector.
+    ///
+    /// O(N M D) for N tokens and M query vectors.
     ///
     /// - Precondition: `query.channels` is the length of a row.
     public static func scores(of values: TensorBuffer<Float>, for query: Query, workers: Int) -> [Float] {

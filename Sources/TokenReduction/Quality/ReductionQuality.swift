@@ -19,7 +19,9 @@ public struct ReductionQuality: Sendable, Equatable {
     /// multiplications an even sample of the sources is measured.
     private static let largestProduct = 1e11
 
-    /// Measures a plan on the grid it was made from. O(T N K D) for K output tokens, bounded by sampling.
+    /// Measures a plan on the grid it was made from.
+    ///
+    /// O(T N K D) for K output tokens, bounded by sampling.
     ///
     /// - Precondition: `plan.sourceCount == grid.shape.tokenCount`.
     public static func measure(_ plan: ReductionPlan, on grid: TokenGrid, workers: Int) -> ReductionQuality {
