@@ -53,7 +53,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["TokenCore", "Safetensors"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         tests("TokenCore"),
-        tests("Safetensors"),
+        tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
         tests("VisionEncoding"),
