@@ -1,2 +1,81 @@
 #include "CKernels.h"
-void tr_placeholder(void) {}
+#include <math.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#if defined(__x86_64__) && defined(__ELF__)
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+
+typedef float lanes __attribute__((vector_size(64), aligned(4)));
+
+// A macro, because a vector that crosses a function boundary has no common ABI among the compiled levels.
+#define SUM_LANES(v, sum)                                                                                               \
+    do {                                                                                                                \
+        float half[8];                                                                                                  \
+        for (int i = 0; i < 8; i++) half[i] = (v)[i] + (v)[i + 8];                                                      \
+        for (int i = 0; i < 4; i++) half[i] += half[i + 4];                                                             \
+        (sum) = (half[0] + half[2]) + (half[1] + half[3]);                                                              \
+    } while (0)
+
+CLONES float tr_dot(const float *a, const float *b, size_t count) {
+    lanes first = {0}, second = {0};
+    size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        first += *(const lanes *)(a + i) * *(const lanes *)(b + i);
+        second += *(const lanes *)(a + i + 16) * *(const lanes *)(b + i + 16);
+    }
+    first += second;
+    for (; i < count; i++) first[i % 16] += a[i] * b[i];
+    float sum;
+    SUM_LANES(first, sum);
+    return sum;
+}
+
+CLONES void tr_dot_and_square_rows(const float *a, const float *b, size_t rows, size_t count, float *dot,
+                                   float *square) {
+    for (size_t row = 0; row < rows; row++, a += count, b += count) {
+        lanes products = {0}, squares = {0};
+        size_t i = 0;
+        for (; i + 16 <= count; i += 16) {
+            lanes x = *(const lanes *)(b + i);
+            products += *(const lanes *)(a + i) * x;
+            squares += x * x;
+        }
+        for (; i < count; i++) {
+            products[i % 16] += a[i] * b[i];
+            squares[i % 16] += b[i] * b[i];
+        }
+        SUM_LANES(products, dot[row]);
+        SUM_LANES(squares, square[row]);
+    }
+}
+
+CLONES void tr_scale(const float *in, float scale, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = scale * in[i];
+}
+
+CLONES void tr_add_scaled(const float *in, float scale, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] += scale * in[i];
+}
+
+CLONES size_t tr_argmax(const float *values, size_t count) {
+    float best = -INFINITY;
+    for (size_t i = 0; i < count; i++) best = values[i] > best ? values[i] : best;
+    for (size_t i = 0; i < count; i++)
+        if (values[i] == best) return i;
+    return 0;
+}
+
+CLONES void tr_gram_to_distances(float *gram, const float *square, size_t count, float scale) {
+    for (size_t row = 0; row < count; row++) {
+        float *line = gram + row * count;
+        for (size_t column = 0; column < count; column++) {
+            float squared = square[row] + square[column] - 2 * line[column];
+            line[column] = sqrtf(squared > 0 ? squared : 0) * scale;
+        }
+        line[row] = 0;
+    }
+}

@@ -1,4 +1,4 @@
-public import Synchronization
+internal import Synchronization
 
 /// A flag that one thread raises and blocking work on other threads reads between steps.
 ///

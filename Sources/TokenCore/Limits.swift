@@ -3,7 +3,9 @@
 /// The defaults fit 8K video of any practical length at a low sampling rate, and stop a small file that unpacks into
 /// gigabytes. A service lets a request lower them, never raise them.
 public struct Limits: Sendable, Equatable {
-    /// Pixels of one decoded picture. 2^25 fits 7680 x 4320.
+    /// Pixels of one decoded picture.
+    ///
+    /// 2^25 fits 7680 x 4320.
     public var pixelsPerFrame: Int = 1 << 25
     /// Frames the decoder may produce for one input, wanted or not.
     public var decodedFrames: Int = 4_000_000

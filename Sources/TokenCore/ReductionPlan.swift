@@ -12,7 +12,9 @@ public struct ReductionPlan: Sendable, Equatable {
     public let offsets: [Int]
     /// `[nnz]`: the source token of each entry.
     public let sources: [Int32]
-    /// `[nnz]`: the weight of each entry. A weight may be zero: the source is represented, but does not contribute.
+    /// `[nnz]`: the weight of each entry.
+    ///
+    /// A weight may be zero: the source is represented, but does not contribute.
     public let weights: [Float]
     /// `[count]`: the source token whose place in the video each output token takes.
     public let anchors: [Int32]

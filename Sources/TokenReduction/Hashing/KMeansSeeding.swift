@@ -1,0 +1,90 @@
+internal import TensorOps
+internal import TokenCore
+
+/// K-means++: spreads the first centroids out, each drawn with a chance in proportion to its squared distance from
+/// those already drawn.
+///
+/// Source: Arthur & Vassilvitskii, SODA 2007. Drawing walks over all tokens once for each centroid, so tokens of many
+/// channels are first projected to 64 random directions, which keeps distances within a few per cent (Johnson &
+/// Lindenstrauss, 1984; signs instead of Gaussians by Achlioptas, 2003). The same seed gives the same choice anywhere.
+/// Cost: O(N D) to project, O(N K) to draw.
+enum KMeansSeeding {
+    private static let directions = 64
+
+    /// `count` distinct tokens, in the order drawn: the first k of them seed k codes.
+    static func draw(
+        _ count: Int, from tokens: TensorBuffer<Float>, channels: Int, weights: [Float]?, seed: UInt64
+    ) -> [Int] {
+        var generator = SplitMix64(state: seed)
+        let (points, width) = projected(tokens, channels: channels, &generator)
+        let total = points.count / width
+        precondition(count <= total, "no more seeds than tokens")
+        var chosen: [Int] = []
+        var isChosen = [Bool](repeating: false, count: total)
+        var distance = [Float](repeating: .infinity, count: total)
+        var next = Int(generator.unit() * Double(total))
+        while true {
+            chosen.append(next)
+            isChosen[next] = true
+            if chosen.count == count { return chosen }
+            points.withUnsafeBufferPointer { points in
+                let centre = UnsafeBufferPointer(rebasing: points[next * width..<(next + 1) * width])
+                for index in 0..<total {
+                    var sum: Float = 0
+                    for channel in 0..<width {
+                        let difference = points[index * width + channel] - centre[channel]
+                        sum += difference * difference
+                    }
+                    distance[index] = min(distance[index], sum)
+                }
+            }
+            next = drawn(distance, weights, isChosen, generator.unit())
+        }
+    }
+
+    private static func drawn(_ distance: [Float], _ weights: [Float]?, _ isChosen: [Bool], _ place: Double) -> Int {
+        func mass(_ index: Int) -> Double { isChosen[index] ? 0 : Double(distance[index] * (weights?[index] ?? 1)) }
+        let goal = place * distance.indices.reduce(0) { $0 + mass($1) }
+        var sum = 0.0
+        var last: Int?
+        for index in distance.indices where mass(index) > 0 {
+            sum += mass(index)
+            last = index
+            if sum > goal { break }
+        }
+        // All that is left coincides with a seed: take the first.
+        return last ?? isChosen.firstIndex(of: false) ?? 0
+    }
+
+    private static func projected(
+        _ tokens: TensorBuffer<Float>, channels: Int, _ generator: inout SplitMix64
+    ) -> (TensorBuffer<Float>, Int) {
+        guard channels > directions else { return (tokens, channels) }
+        let rows = tokens.count / channels
+        let signs = (0..<directions * channels).map { _ -> Float in generator.next() & 1 == 0 ? 1 : -1 }
+        let points = tokens.withUnsafeBufferPointer { tokens in
+            signs.withUnsafeBufferPointer { signs in
+                TensorBuffer<Float>(count: rows * directions) { output in
+                    Matrix.products(tokens, rows: rows, signs, rows: directions, channels: channels, into: output)
+                }
+            }
+        }
+        return (points, directions)
+    }
+}
+
+/// SplitMix64 (Steele, Lea & Flood, 2014): small, fast and the same everywhere.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A number in 0 ..< 1.
+    mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+}

@@ -1,0 +1,55 @@
+internal import TensorOps
+public import TokenCore
+
+/// How many entries a codebook has.
+public enum CodebookSize: Sendable, Equatable {
+    /// As many as the bend in the curve of distortion against size says.
+    case auto
+    /// A given number, at least 1; fewer if there are fewer tokens.
+    case fixed(Int)
+}
+
+/// The token hash of a video: a codebook, and for every cell of the grid which entry stands for it.
+///
+/// Codes are numbered by first appearance in raster order, so equal clusterings have equal codes.
+public struct TokenHash: Sendable {
+    /// `[T * H * W]`: the code of every source token, 0 ..< count.
+    public let codes: [Int32]
+    /// The map from source tokens to codebook entries: entry k is a mean of the tokens with code k.
+    public let plan: ReductionPlan
+    /// `[count, channels]`: the codebook at the scale of the source features.
+    public let codebook: TensorBuffer<Float>
+
+    /// Number of codebook entries.
+    public var count: Int { plan.count }
+
+    /// Builds the codebook from an assignment of every source token.
+    ///
+    /// - Parameters:
+    ///   - labels: Any numbers below `labelCount`; unused ones vanish.
+    ///   - similarity: Cosine of each token to its centroid; the token most alike anchors the entry.
+    ///   - isNormalized: Whether entries are means of tokens scaled to unit length, as VQToken's code has it.
+    init(
+        labels: [Int32], labelCount: Int, similarity: [Float], grid: TokenGrid, norms: [Float], isNormalized: Bool
+    ) {
+        var canonical = [Int32](repeating: -1, count: labelCount)
+        var members: [[Int]] = []
+        codes = labels.enumerated().map { token, label in
+            if canonical[Int(label)] < 0 {
+                canonical[Int(label)] = Int32(members.count)
+                members.append([])
+            }
+            members[Int(canonical[Int(label)])].append(token)
+            return canonical[Int(label)]
+        }
+        plan = ReductionPlan(
+            sourceCount: labels.count,
+            rows: members.map { tokens in
+                let anchor = tokens.reduce(tokens[0]) { similarity[$1] > similarity[$0] ? $1 : $0 }
+                let share = 1 / Float(tokens.count)
+                let weights = tokens.map { isNormalized ? (norms[$0] > 0 ? share / norms[$0] : 0) : share }
+                return .init(anchor: anchor, sources: tokens, weights: weights)
+            })
+        codebook = plan.applied(to: grid.values, channels: grid.shape.channels)
+    }
+}

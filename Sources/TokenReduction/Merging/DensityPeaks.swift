@@ -1,0 +1,79 @@
+internal import TensorOps
+internal import TokenCore
+
+/// Density-peak clustering with k nearest neighbours (DPC-KNN).
+///
+/// Source: Rodriguez & Laio, Science 2014; the k-nearest-neighbour density of Du, Ding & Jia, 2016, as used by
+/// HoliTom, FastVID and PruneVid. With `d` the Euclidean distance over sqrt(D):
+///
+///     rho_i   = exp(-mean of the k smallest d_ij^2, self included)
+///     delta_i = min d_ij over the j that are denser than i; for the densest, the largest distance of all
+///     centres = the highest rho * delta
+///
+/// Deviation: the references break ties of rho with random noise; here of equally dense tokens the lower index counts
+/// as denser. Cost: O(n^2 D) for n tokens.
+struct DensityPeaks {
+    /// Index of each centre, ascending.
+    let centres: [Int]
+    /// For each token, which centre (as a place in `centres`) is nearest; a centre belongs to itself.
+    let assignment: [Int]
+
+    /// Clusters the rows of `tokens [n, channels]` around `count` centres, 1...n.
+    init(_ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int) {
+        let n = tokens.count / channels
+        precondition(count >= 1 && count <= n, "between one centre and every token")
+        let distances = Matrix.distances(tokens, channels: channels, scale: 1 / Float(channels).squareRoot())
+        let density = Self.density(distances, n: n, neighbours: min(max(neighbours, 1), n))
+        let score = zip(density, Self.separation(distances, density: density)).map { $0 * $1 }
+        let centres = Array(Ranking.largest(count, of: score)).sorted()
+        self.centres = centres
+
+        var assignment = (0..<n).map { token in
+            var nearest = 0
+            for place in centres.indices
+            where distances[token * n + centres[place]] < distances[token * n + centres[nearest]] {
+                nearest = place
+            }
+            return nearest
+        }
+        for (place, centre) in centres.enumerated() { assignment[centre] = place }
+        self.assignment = assignment
+    }
+
+    /// The tokens of each cluster, ascending, the centre included.
+    var members: [[Int]] {
+        var members = [[Int]](repeating: [], count: centres.count)
+        for (token, place) in assignment.enumerated() { members[place].append(token) }
+        return members
+    }
+
+    private static func density(_ distances: [Float], n: Int, neighbours k: Int) -> [Float] {
+        (0..<n).map { token in
+            // The k smallest, kept sorted: k is small, so insertion beats sorting the row.
+            var smallest = [Float](repeating: .infinity, count: k)
+            for distance in distances[token * n..<(token + 1) * n] where distance < smallest[k - 1] {
+                var place = k - 1
+                while place > 0, smallest[place - 1] > distance {
+                    smallest[place] = smallest[place - 1]
+                    place -= 1
+                }
+                smallest[place] = distance
+            }
+            let mean = smallest.reduce(0) { $0 + $1 * $1 } / Float(k)
+            return Exponential.value(-mean)
+        }
+    }
+
+    private static func separation(_ distances: [Float], density: [Float]) -> [Float] {
+        let n = density.count
+        let widest = distances.max() ?? 0
+        // From densest to sparsest: the tokens denser than one are exactly those before it.
+        let order = Ranking.descending(density)
+        var separation = [Float](repeating: widest, count: n)
+        for place in order.indices.dropFirst() {
+            let token = order[place]
+            separation[token] = order[..<place].reduce(Float.infinity) { min($0, distances[token * n + $1]) }
+        }
+        return separation
+    }
+}

@@ -1,0 +1,33 @@
+internal import TensorOps
+public import TokenCore
+
+/// How well tokens answer a query: for each token the largest cosine to any query vector.
+public enum QueryRelevance {
+    /// `[rows]` values in -1...1; 0 for a zero vector.
+    ///
+    /// O(N M D) for N tokens and M query vectors.
+    ///
+    /// - Precondition: `query.channels` is the length of a row.
+    public static func scores(of values: TensorBuffer<Float>, for query: Query, workers: Int) -> [Float] {
+        let channels = query.channels
+        let vectors = Rows.normalized(TensorBuffer(query.vectors), channels: channels)
+        return Rows.blocks(of: values.count / channels, size: 512).mapParallel(workers: workers) { block -> [Float] in
+            values.withRows(block, channels: channels) { tokens in
+                let norms = Rows.norms(tokens, channels: channels)
+                let products = vectors.withUnsafeBufferPointer { vectors in
+                    [Float](unsafeUninitializedCapacity: block.count * query.count) { output, count in
+                        Matrix.products(
+                            tokens, rows: block.count, vectors, rows: query.count, channels: channels, into: output)
+                        count = block.count * query.count
+                    }
+                }
+                return norms.indices.map { row in
+                    let best = products[row * query.count..<(row + 1) * query.count].reduce(-Float.infinity) {
+                        max($0, $1)
+                    }
+                    return norms[row] > 0 ? best / norms[row] : 0
+                }
+            }
+        }.flatMap { $0 }
+    }
+}

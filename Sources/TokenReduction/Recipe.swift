@@ -1,0 +1,152 @@
+internal import TensorOps
+public import TokenCore
+
+/// A named combination of one method for each stage that together make a reduction.
+public struct Recipe: Sendable {
+    /// The name it is registered under.
+    public let name: String
+    let segmenter: (any TemporalSegmenter)?
+    let merger: (any TokenMerger)?
+    let pruner: (any TokenPruner)?
+    let hasher: (any TokenHasher)?
+    /// Whether the output tokens are the codebook's entries instead of what merging and pruning left.
+    let emitsCodebook: Bool
+    /// How many candidates merging leaves for each token that pruning keeps, at least 1.
+    let candidatesPerToken: Double
+
+    /// Signals that the recipe can't do without.
+    public var needs: Set<Signal> {
+        // A pruner that needs a query is passed over without one, if merging has already met the budget.
+        let isPrunerOptional = merger != nil
+        return (segmenter?.needs ?? []).union(merger?.needs ?? []).union(hasher?.needs ?? [])
+            .union(isPrunerOptional ? [] : pruner?.needs ?? [])
+    }
+
+    /// Reduces a grid: segments, merges, prunes and hashes as far as the recipe has the stage, then makes the count exact.
+    ///
+    /// The same grid and request give the same plan whatever the number of workers.
+    ///
+    /// - Throws: ``TokenReelError`` with code `invalidArgument` for an impossible budget, tokens that are not finite, or
+    ///   a query of another width; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
+    public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
+        let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
+        var notices = try checkSignals(grid, request)
+        var clock = StageClock()
+        let input = try ReductionInput(grid, request)
+        clock.lap("compare")
+        guard grid.shape.tokenCount > 0 else { return .empty(of: grid, clock) }
+
+        var segments = [Segment(start: 0, end: grid.shape.frames)]
+        if let segmenter {
+            segments = try segmenter.segments(of: input)
+            clock.lap(.segment)
+        }
+        let pruner = activePruner(request, &notices)
+        var plan = ReductionPlan.identity(grid.shape.tokenCount)
+        if let merger {
+            let candidates = pruner == nil ? Double(count) : (Double(count) * candidatesPerToken).rounded(.up)
+            plan = try merger.plan(for: input, segments: segments, count: min(Int(candidates), grid.shape.tokenCount))
+            clock.lap(.merge)
+        }
+        if let pruner {
+            try input.checkCancellation()
+            let candidates = CandidateTokens(plan: plan, input: input)
+            let wanted = min(count, candidates.plan.count)
+            plan = plan.selecting(try pruner.selection(from: candidates, of: input, count: wanted))
+            clock.lap(.prune)
+        }
+        var hash: TokenHash?
+        if let hasher, let size = codebookSize(request, count) {
+            try input.checkCancellation()
+            let tokenHash = try hasher.hash(CandidateTokens(plan: plan, input: input), of: input, size: size)
+            if emitsCodebook { plan = tokenHash.plan }
+            hash = tokenHash
+            clock.lap(.hash)
+        }
+        let isCountFree = request.asPublished || (emitsCodebook && request.codebook != nil)
+        if !isCountFree {
+            plan = Reconciliation(input).reconcile(plan, to: count)
+            clock.lap("reconcile")
+        } else if !request.asPublished {
+            plan = plan.inReadingOrder()
+        }
+        return Reduction(
+            plan: plan, segments: segments, relevance: relevance(of: plan, input), tokenHash: hash,
+            stageSeconds: clock.timings, notices: notices)
+    }
+
+    // MARK: Choices that depend on the request
+
+    private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
+        func missing(_ what: String, _ remedy: String) -> TokenReelError {
+            TokenReelError(.missingSignal, subject: "method \(name)", found: "no \(what)", remedy: remedy)
+        }
+        var notices: [String] = []
+        for signal in Signal.allCases where needs.contains(signal) {
+            switch signal {
+            case .saliency where grid.saliency == nil:
+                guard request.allowSubstitute else {
+                    throw missing(
+                        "saliency in the grid",
+                        "add a tensor \"saliency\" [T, H, W], or pass --allow-substitute to use spatial distinctiveness"
+                    )
+                }
+                notices.append("Saliency is missing; spatial distinctiveness stands in for it.")
+            case .frameFeatures where grid.frameFeatures == nil:
+                throw missing("frame features in the grid", "add a tensor \"frame_features\" [T, F]")
+            case .query where request.query == nil:
+                throw missing("query", "give one with --query-image or --query-embedding")
+            default: break
+            }
+        }
+        if request.codebook != nil, hasher == nil {
+            throw TokenReelError(
+                .invalidArgument, subject: "codebook", found: "a size for method \(name), which has no hashing stage",
+                remedy: "choose a method that hashes with --method, or leave out --codebook")
+        }
+        if request.query != nil, pruner?.needs.contains(.query) != true {
+            notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
+        }
+        return notices
+    }
+
+    private func activePruner(_ request: ReductionRequest, _ notices: inout [String]) -> (any TokenPruner)? {
+        guard let pruner, pruner.needs.contains(.query), request.query == nil else { return pruner }
+        notices.append("Without a query the pruning stage was passed over; merging met the budget alone.")
+        return nil
+    }
+
+    private func codebookSize(_ request: ReductionRequest, _ count: Int) -> CodebookSize? {
+        request.codebook ?? (emitsCodebook ? .fixed(count) : .auto)
+    }
+
+    private func relevance(of plan: ReductionPlan, _ input: ReductionInput) -> [Float]? {
+        input.query.map { query in
+            let values = plan.applied(to: input.grid.values, channels: input.channels)
+            return QueryRelevance.scores(of: values, for: query, workers: input.workers)
+        }
+    }
+}
+
+extension Reduction {
+    fileprivate static func empty(of grid: TokenGrid, _ clock: StageClock) -> Reduction {
+        let segments = grid.shape.frames > 0 ? [Segment(start: 0, end: grid.shape.frames)] : []
+        return Reduction(
+            plan: .identity(0), segments: segments, relevance: nil, tokenHash: nil, stageSeconds: clock.timings,
+            notices: ["The grid has no tokens."])
+    }
+}
+
+/// Measures the time between laps.
+private struct StageClock {
+    private(set) var timings: [StageTiming] = []
+    private var last = ContinuousClock.now
+
+    mutating func lap(_ stage: StageKind) { lap(stage.rawValue) }
+
+    mutating func lap(_ stage: String) {
+        let now = ContinuousClock.now
+        timings.append(StageTiming(stage: stage, seconds: (now - last) / .seconds(1)))
+        last = now
+    }
+}

@@ -1,0 +1,127 @@
+internal import TensorOps
+internal import TokenCore
+
+/// Makes any plan hold exactly the asked number of tokens.
+///
+/// Serving stacks size their placeholders before a pixel is read, so the count must be exact whatever a method's own
+/// rounding says. Too many: the rows that stand for the fewest sources are folded into the nearest row that stays. Too
+/// few: the sources that their row represents worst get a token of their own. Rows are compared with rows whose anchors
+/// are near in reading order only, so the cost is linear in the length of the video.
+struct Reconciliation {
+    private let input: ReductionInput
+
+    /// How many rows on either side in reading order count as near: more than a frame of the usual towers.
+    private static let window = 256
+
+    init(_ input: ReductionInput) { self.input = input }
+
+    /// A plan of `count` rows in reading order.
+    ///
+    /// - Precondition: `count` is at most the number of source tokens, and at least 1 unless there are none.
+    func reconcile(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
+        let ordered = plan.inReadingOrder()
+        if ordered.count > count { return fold(ordered, to: count) }
+        if ordered.count < count { return split(ordered, to: count) }
+        return ordered
+    }
+
+    // MARK: Too many
+
+    private func fold(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
+        let folded = Ranking.smallest(plan.count - count, of: plan.sizes)
+        var stays = [Bool](repeating: true, count: plan.count)
+        for row in folded { stays[row] = false }
+        let kept = stays.indices.filter { stays[$0] }
+        let units = units(of: plan)
+        var rows = kept.map { plan.row($0) }
+        for row in folded.sorted() {
+            let place = kept.partitioningIndex { $0 > row }
+            let near = max(0, place - Self.window)..<min(kept.count, place + Self.window)
+            let similarity = near.map { cosine(units, row, units, kept[$0]) }
+            let nearest = near.lowerBound + (Ranking.largest(1, of: similarity).first ?? 0)
+            rows[nearest] = Self.union(rows[nearest], plan.row(row))
+        }
+        return ReductionPlan(sourceCount: plan.sourceCount, rows: rows)
+    }
+
+    /// The mean of two rows, each counted by its sources, in the place of the first.
+    private static func union(_ a: ReductionPlan.Row, _ b: ReductionPlan.Row) -> ReductionPlan.Row {
+        let share = Float(a.sources.count) / Float(a.sources.count + b.sources.count)
+        var weights: [Int: Float] = [:]
+        for (source, weight) in zip(a.sources, a.weights) { weights[source] = share * weight }
+        for (source, weight) in zip(b.sources, b.weights) { weights[source, default: 0] += (1 - share) * weight }
+        let sources = weights.keys.sorted()
+        return .init(anchor: a.anchor, sources: sources, weights: sources.map { weights[$0] ?? 0 })
+    }
+
+    // MARK: Too few
+
+    private func split(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
+        var isAnchor = [Bool](repeating: false, count: plan.sourceCount)
+        for anchor in plan.anchors { isAnchor[Int(anchor)] = true }
+        let free = isAnchor.indices.filter { !isAnchor[$0] }
+        let representation = representation(of: free, by: plan)
+        let freed = Ranking.smallest(count - plan.count, of: representation).map { free[$0] }
+        let leaves = Set(freed)
+        let rows = (0..<plan.count).map { Self.removing(leaves, from: plan.row($0)) }
+        return ReductionPlan(sourceCount: plan.sourceCount, rows: rows + freed.map { .init(keeping: $0) })
+            .inReadingOrder()
+    }
+
+    private static func removing(_ leaves: Set<Int>, from row: ReductionPlan.Row) -> ReductionPlan.Row {
+        let stay = row.sources.indices.filter { !leaves.contains(row.sources[$0]) }
+        guard stay.count < row.sources.count else { return row }
+        // A row whose sources all left goes back to its anchor, which never leaves.
+        guard !stay.isEmpty else { return .init(keeping: row.anchor) }
+        let before = row.weights.reduce(0, +)
+        let after = stay.reduce(Float(0)) { $0 + row.weights[$1] }
+        let sources = stay.map { row.sources[$0] }
+        guard after > 0 else { return .init(anchor: row.anchor, averaging: sources) }
+        return .init(anchor: row.anchor, sources: sources, weights: stay.map { row.weights[$0] * before / after })
+    }
+
+    /// Cosine of each source to the token that owns it, or for an orphan to the best token nearby.
+    private func representation(of sources: [Int], by plan: ReductionPlan) -> [Float] {
+        guard plan.count > 0 else { return Array(repeating: -1, count: sources.count) }
+        let owners = plan.owners
+        let units = units(of: plan)
+        let values = input.grid.values
+        return sources.mapParallel(workers: input.workers) { source in
+            guard input.norms[source] > 0 else { return 1 }
+            let candidates: Range<Int>
+            if owners[source] >= 0 {
+                candidates = Int(owners[source])..<Int(owners[source]) + 1
+            } else {
+                let place = plan.anchors.partitioningIndex { $0 > source }
+                candidates = max(0, place - Self.window)..<min(plan.count, place + Self.window)
+            }
+            let best = candidates.reduce(-Float.infinity) { max($0, cosine(values, source, units, $1)) }
+            return best / input.norms[source]
+        }
+    }
+
+    // MARK: Comparing
+
+    private func units(of plan: ReductionPlan) -> TensorBuffer<Float> {
+        Rows.normalized(plan.applied(to: input.grid.values, channels: input.channels), channels: input.channels)
+    }
+
+    private func cosine(_ a: TensorBuffer<Float>, _ row: Int, _ b: TensorBuffer<Float>, _ other: Int) -> Float {
+        a.withRows(row..<row + 1, channels: input.channels) { x in
+            b.withRows(other..<other + 1, channels: input.channels) { Rows.dot(x, $0) }
+        }
+    }
+}
+
+extension Array {
+    /// The first index whose element fulfils a condition that, once true, stays true; `count` if none does.
+    fileprivate func partitioningIndex(where belongsAfter: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if belongsAfter(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,0 +1,46 @@
+public import TokenCore
+
+/// What a caller asks of a recipe.
+public struct ReductionRequest: Sendable {
+    /// How many tokens to keep; exact unless ``asPublished``.
+    public var budget: TokenBudget
+    /// What to look for; steers query-guided recipes, and scores the tokens of all.
+    public var query: Query?
+    /// Size of the codebook, for recipes that hash; nil leaves it to the recipe.
+    public var codebook: CodebookSize?
+    /// Follows the reference implementation's rounding and quirks instead of the exact count.
+    public var asPublished = false
+    /// Lets a method whose signal is missing run on its documented substitute.
+    public var allowSubstitute = false
+    /// Threads to use; never changes a result.
+    public var workers = 1
+    /// Ends the work early when raised.
+    public var cancellation: Cancellation?
+
+    /// Asks for a number of tokens.
+    public init(budget: TokenBudget) { self.budget = budget }
+}
+
+/// The outcome of a recipe on one grid.
+public struct Reduction: Sendable {
+    /// The map from source tokens to output tokens, in the order the LLM reads them.
+    public let plan: ReductionPlan
+    /// The segments that were reduced on their own, in order; they tile the frames.
+    public let segments: [Segment]
+    /// `[plan.count]`: with a query, the largest cosine of each output token to a query vector.
+    public let relevance: [Float]?
+    /// With a hashing recipe, the codes and the codebook.
+    public let tokenHash: TokenHash?
+    /// Wall-clock seconds of each stage that ran, in order.
+    public let stageSeconds: [StageTiming]
+    /// What a user should know about how the result came to be, in whole sentences.
+    public let notices: [String]
+}
+
+/// How long one stage took.
+public struct StageTiming: Sendable, Equatable {
+    /// `compare`, one of ``StageKind``, or `reconcile`.
+    public let stage: String
+    /// Wall-clock seconds.
+    public let seconds: Double
+}
