@@ -47,7 +47,9 @@ let package = Package(
             dependencies: ["TokenReel", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: swiftSettings),
         .executableTarget(
-            name: "TokenReelBench", dependencies: ["TokenReel", "TensorOps"], swiftSettings: swiftSettings),
+            name: "TokenReelBench",
+            dependencies: ["TokenReel", "VideoDecoding", "VisionEncoding", "TokenReduction", "TensorOps", "TokenCore"],
+            swiftSettings: swiftSettings),
 
         .target(
             name: "TestSupport", dependencies: ["TokenCore", "Safetensors"], path: "Tests/TestSupport",
