@@ -44,7 +44,10 @@ let package = Package(
         library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
         .executableTarget(
             name: "TokenReelCLI",
-            dependencies: ["TokenReel", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction", "TensorOps",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "TokenReelBench",

@@ -1,3 +1,5 @@
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import TokenCore
 
 /// Collects the tokens of frame after frame, in memory while they are few and in a temporary file once they are many.
 ///

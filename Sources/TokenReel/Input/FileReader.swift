@@ -1,3 +1,5 @@
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import TokenCore
 
 /// Reads a file or pipe from front to back.
 struct FileReader: ~Copyable {

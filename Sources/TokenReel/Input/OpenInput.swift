@@ -61,7 +61,9 @@ public final class OpenInput: Sendable {
         return digest
     }
 
-    private static func content(at path: String, called name: String, _ limits: Limits) throws(TokenReelError) -> Content {
+    private static func content(at path: String, called name: String, _ limits: Limits) throws(TokenReelError)
+        -> Content
+    {
         // A name that promises a grid deserves a grid's error messages.
         guard name.hasSuffix(".safetensors") || FileReader.looksLikeSafetensors(path) else {
             return .video(.file(path))

@@ -1,3 +1,5 @@
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import TokenCore
 
 /// A file without a name: it takes disk space instead of memory and vanishes with the process, however that ends.
 ///
