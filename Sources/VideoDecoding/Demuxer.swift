@@ -1,0 +1,272 @@
+internal import CFFmpeg
+internal import TokenCore
+
+/// An opened container and the one video stream chosen from it.
+final class Demuxer {
+    private var context: UnsafeMutablePointer<AVFormatContext>?
+    private var io: UnsafeMutablePointer<AVIOContext>?
+    private let bytes: ByteSource?
+    private let watch: Watch
+    private(set) var streamIndex = 0
+    /// Reads that failed on the way; the demuxer went on after them.
+    private(set) var readErrors = 0
+    /// What ended the last read early, in FFmpeg's words.
+    private(set) var lastReadError: String?
+
+    /// Opens a container from bytes of our own.
+    ///
+    /// `containers` lists the accepted demuxers; the format is probed from the bytes, never from a name.
+    init(
+        _ bytes: ByteSource, containers: [String], stream: Int?, limits: Limits, watch: Watch
+    ) throws(TokenReelError) {
+        self.bytes = bytes
+        self.watch = watch
+        context = avformat_alloc_context()
+        guard let context else { throw outOfMemory }
+        configure(context)
+        try attach(bytes, to: context)
+        let format = try probe(bytes, containers: containers)
+        try open(nil, format, containers: containers, protocols: "none", limits: limits)
+        try choose(stream, limits: limits)
+    }
+
+    /// Opens an address that the user named.
+    init(address: String, stream: Int?, limits: Limits, watch: Watch) throws(TokenReelError) {
+        bytes = nil
+        self.watch = watch
+        let protocols = ["http", "https", "rtsp", "rtp", "tcp", "udp", "tls"]
+        let scheme = address.prefix { $0 != ":" }.lowercased()
+        guard protocols.contains(scheme), address.contains("://") else {
+            throw TokenReelError(
+                .unsupportedInput, subject: address, found: "the scheme \(scheme)",
+                allowed: protocols.joined(separator: ", "))
+        }
+        context = avformat_alloc_context()
+        guard let context else { throw outOfMemory }
+        configure(context)
+        try open(
+            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp", "sdp"],
+            protocols: protocols.joined(separator: ","), limits: limits)
+        try choose(stream, limits: limits)
+    }
+
+    deinit {
+        avformat_close_input(&context)
+        // The buffer is FFmpeg's to replace, so it is freed from where FFmpeg keeps it now.
+        if let io { av_freep(&io.pointee.buffer) }
+        avio_context_free(&io)
+    }
+
+    /// Whether the input can be read again from anywhere.
+    var isSeekable: Bool { bytes?.isSeekable ?? ((context?.pointee.pb?.pointee.seekable ?? 0) != 0) }
+
+    /// Whether the input is a file or memory, rather than a pipe or the network.
+    var isLocalFile: Bool { bytes?.isSeekable ?? false }
+
+    /// FFmpeg's name of the container.
+    var formatName: String {
+        context?.pointee.iformat.map { String(cString: $0.pointee.name) } ?? ""
+    }
+
+    /// Calls `body` with the chosen stream.
+    func withStream<Result>(
+        _ body: (UnsafeMutablePointer<AVFormatContext>, UnsafeMutablePointer<AVStream>) throws(TokenReelError) -> Result
+    ) throws(TokenReelError) -> Result {
+        guard let context, let streams = context.pointee.streams, let stream = streams[streamIndex] else {
+            throw TokenReelError(.unreadableInput, subject: "input", found: "no video stream")
+        }
+        return try body(context, stream)
+    }
+
+    /// Reads the next packet of the chosen stream; false at the end.
+    func read(_ packet: borrowing Packet) throws(TokenReelError) -> Bool {
+        var failures = 0
+        watch.progress()
+        while true {
+            packet.clear()
+            let result = av_read_frame(context, packet.pointer)
+            if let failure = watch.failure { throw failure }
+            if result >= 0 {
+                failures = 0
+                if packet.pointer.pointee.stream_index == streamIndex, packet.pointer.pointee.size > 0 { return true }
+                watch.progress()
+                continue
+            }
+            if result == cff_error_eof { return false }
+            if watch.mustStop(), let failure = watch.failure { throw failure }
+            if result == cff_error_again { continue }
+            // Past damage a demuxer often finds its way again; one that does not is at its end.
+            readErrors += 1
+            failures += 1
+            lastReadError = describe(result)
+            if failures >= 32 { return false }
+        }
+    }
+
+    /// Jumps to the key frame at or before `timestamp` in stream ticks; false where the container can't.
+    func seek(to timestamp: Int64) throws(TokenReelError) -> Bool {
+        watch.progress()
+        let result = av_seek_frame(context, Int32(streamIndex), timestamp, AVSEEK_FLAG_BACKWARD)
+        if let failure = watch.failure { throw failure }
+        return result >= 0
+    }
+}
+
+// MARK: - Opening
+
+extension Demuxer {
+    private func configure(_ context: UnsafeMutablePointer<AVFormatContext>) {
+        quietLogging
+        cff_refuse_nested_opens(context)
+        context.pointee.interrupt_callback = AVIOInterruptCB(
+            callback: { opaque in
+                guard let opaque else { return 0 }
+                return Unmanaged<Watch>.fromOpaque(opaque).takeUnretainedValue().mustStop() ? 1 : 0
+            },
+            // Unretained is enough: this demuxer holds the watch and closes the context before letting go of it.
+            opaque: Unmanaged.passUnretained(watch).toOpaque())
+        context.pointee.max_streams = 64
+        context.pointee.probesize = 5_000_000
+        context.pointee.max_analyze_duration = 5 * cff_time_base
+    }
+
+    private func attach(
+        _ bytes: ByteSource, to context: UnsafeMutablePointer<AVFormatContext>
+    ) throws(TokenReelError) {
+        let capacity: Int32 = 1 << 16
+        guard let buffer = av_malloc(Int(capacity)) else { throw outOfMemory }
+        io = avio_alloc_context(
+            buffer.assumingMemoryBound(to: UInt8.self), capacity, 0, Unmanaged.passUnretained(bytes).toOpaque(),
+            { opaque, buffer, count in
+                guard let opaque, let buffer else { return cff_error_io }
+                let got = Unmanaged<ByteSource>.fromOpaque(opaque).takeUnretainedValue()
+                    .read(into: buffer, count: Int(count))
+                return got == 0 ? cff_error_eof : got
+            }, nil,
+            bytes.isSeekable
+                ? { opaque, offset, whence in
+                    guard let opaque else { return Int64(cff_error_io) }
+                    return Unmanaged<ByteSource>.fromOpaque(opaque).takeUnretainedValue()
+                        .seek(to: offset, whence: whence)
+                } : nil)
+        guard let io else {
+            av_free(buffer)
+            throw outOfMemory
+        }
+        context.pointee.pb = io
+        // Otherwise FFmpeg would close the bytes as its own if the container is refused before it is opened.
+        context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+    }
+
+    /// Names the container from its bytes and refuses it unless it is on the list.
+    private func probe(
+        _ bytes: ByteSource, containers: [String]
+    ) throws(TokenReelError) -> UnsafePointer<AVInputFormat> {
+        var format: UnsafePointer<AVInputFormat>?
+        let score = av_probe_input_buffer2(io, &format, "", nil, 0, 1 << 20)
+        if let failure = watch.failure { throw failure }
+        let allowed = "one of the formats \(containers.joined(separator: ", "))"
+        let described = VideoFormats.describe(bytes.beginning(512))
+        guard score >= 0, let format else {
+            throw TokenReelError(
+                .unreadableInput, subject: "input", found: described ?? "no container that is known here",
+                allowed: allowed)
+        }
+        let name = String(cString: format.pointee.name)
+        guard name.split(separator: ",").contains(where: { containers.contains(String($0)) }) else {
+            let long = format.pointee.long_name.map { String(cString: $0) } ?? name
+            throw TokenReelError(
+                .unsupportedInput, subject: "input", found: described ?? "\(long) (\(name))", allowed: allowed)
+        }
+        return format
+    }
+
+    private func open(
+        _ address: String?, _ format: UnsafePointer<AVInputFormat>?, containers: [String], protocols: String,
+        limits: Limits
+    ) throws(TokenReelError) {
+        var options: OpaquePointer?
+        defer { av_dict_free(&options) }
+        av_dict_set(&options, "format_whitelist", containers.joined(separator: ","), 0)
+        av_dict_set(&options, "protocol_whitelist", protocols, 0)
+        av_dict_set(&options, "codec_whitelist", VideoFormats.decoders.joined(separator: ","), 0)
+        if address != nil { av_dict_set(&options, "rtsp_flags", "prefer_tcp", 0) }
+        let opened = avformat_open_input(&context, address, format, &options)
+        if let failure = watch.failure { throw failure }
+        guard opened >= 0, let context else {
+            throw TokenReelError(
+                .unreadableInput, subject: "input",
+                found: address == nil
+                    ? "a container that can't be opened (\(describe(opened))): cut off or damaged" : describe(opened))
+        }
+        // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
+        let count = Int(context.pointee.nb_streams)
+        var decoderOptions = [OpaquePointer?](repeating: nil, count: count)
+        for index in 0..<count {
+            av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            av_dict_set(&decoderOptions[index], "threads", "1", 0)
+        }
+        let found = avformat_find_stream_info(context, &decoderOptions)
+        for index in 0..<count { av_dict_free(&decoderOptions[index]) }
+        if let failure = watch.failure { throw failure }
+        guard found >= 0 else {
+            throw TokenReelError(
+                .unreadableInput, subject: "input", found: "a container without readable streams (\(describe(found)))")
+        }
+    }
+
+    /// Picks the video stream and tells the demuxer to drop all others.
+    private func choose(_ wanted: Int?, limits: Limits) throws(TokenReelError) {
+        guard let context, let streams = context.pointee.streams else { return }
+        let all = (0..<Int(context.pointee.nb_streams)).compactMap { streams[$0] }
+        let videos = all.filter(\.isVideo)
+        guard !videos.isEmpty else {
+            throw TokenReelError(
+                .unsupportedInput, subject: "input", found: "no video stream; " + Self.inventory(all),
+                allowed: "a container with a video stream")
+        }
+        let number = wanted ?? 0
+        guard videos.indices.contains(number) else {
+            throw TokenReelError(
+                .invalidArgument, subject: "input", found: "no video stream \(number)",
+                allowed: "0 to \(videos.count - 1)", remedy: "choose one with --stream")
+        }
+        streamIndex = Int(videos[number].pointee.index)
+        for stream in all where stream.pointee.index != videos[number].pointee.index {
+            stream.pointee.discard = AVDISCARD_ALL
+        }
+    }
+
+    /// Such as `1 audio stream (mp3), 2 subtitle streams (mov_text)`.
+    private static func inventory(_ streams: [UnsafeMutablePointer<AVStream>]) -> String {
+        if streams.isEmpty { return "no stream at all" }
+        var kinds: [(kind: String, codecs: [String], count: Int)] = []
+        for stream in streams {
+            let parameters = stream.pointee.codecpar.pointee
+            var kind = av_get_media_type_string(parameters.codec_type).map { String(cString: $0) } ?? "unknown"
+            if kind == "video" { kind = "cover picture" }
+            let codec = String(cString: avcodec_get_name(parameters.codec_id))
+            if let index = kinds.firstIndex(where: { $0.kind == kind }) {
+                kinds[index].count += 1
+                if !kinds[index].codecs.contains(codec) { kinds[index].codecs.append(codec) }
+            } else {
+                kinds.append((kind, [codec], 1))
+            }
+        }
+        return kinds.map {
+            "\($0.count) \($0.kind) stream\($0.count == 1 ? "" : "s") (\($0.codecs.joined(separator: ", ")))"
+        }
+        .joined(separator: ", ")
+    }
+}
+
+extension UnsafeMutablePointer<AVStream> {
+    /// Moving pictures, not cover art.
+    var isVideo: Bool {
+        pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+            && pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0
+    }
+}
+
+/// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
+private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)

@@ -1,0 +1,82 @@
+internal import CFFmpeg
+
+/// How a stored picture is turned and mirrored for display: first perhaps transposed, then mirrored.
+struct Orientation: Equatable {
+    /// Rows become columns.
+    var isTransposed = false
+    /// Left and right change places, after transposing.
+    var mirrorsColumns = false
+    /// Top and bottom change places, after transposing.
+    var mirrorsRows = false
+
+    static let upright = Orientation()
+
+    init() {}
+
+    /// Reads a display matrix: a stored point (x, y) is shown at (a x + c y, b x + d y). Other angles than quarter
+    /// turns go to the nearest one.
+    init(displayMatrix matrix: UnsafePointer<Int32>?) {
+        guard let matrix else { return }
+        let (a, b, c, d) = (Int64(matrix[0]), Int64(matrix[1]), Int64(matrix[3]), Int64(matrix[4]))
+        isTransposed = abs(b) + abs(c) > abs(a) + abs(d)
+        mirrorsColumns = (isTransposed ? c : a) < 0
+        mirrorsRows = (isTransposed ? b : d) < 0
+    }
+
+    /// Degrees clockwise, a mirror image aside.
+    var degrees: Int {
+        isTransposed ? (mirrorsRows ? 270 : 90) : (mirrorsRows ? 180 : 0)
+    }
+
+    /// Turns a picture of `height` rows of `width` pixels as shown, stored in rows of `stride` bytes.
+    func upright(_ stored: UnsafePointer<UInt8>, stride: Int, width: Int, height: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
+            count = width * height * 3
+            guard let base = output.baseAddress else { return }
+            // Bytes from one shown pixel to the next, along a row and down a column.
+            let across = (mirrorsColumns ? -1 : 1) * (isTransposed ? stride : 3)
+            let down = (mirrorsRows ? -1 : 1) * (isTransposed ? 3 : stride)
+            let corner =
+                (mirrorsColumns ? (width - 1) * abs(across) : 0) + (mirrorsRows ? (height - 1) * abs(down) : 0)
+            for row in 0..<height {
+                var source = stored + corner + row * down
+                var target = base + row * width * 3
+                if across == 3 {
+                    target.update(from: source, count: width * 3)
+                    continue
+                }
+                for _ in 0..<width {
+                    (target[0], target[1], target[2]) = (source[0], source[1], source[2])
+                    target += 3
+                    source += across
+                }
+            }
+        }
+    }
+}
+
+/// The size of a picture for display: square pixels, upright.
+struct DisplaySize: Equatable {
+    let width: Int
+    let height: Int
+
+    init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
+    }
+
+    /// Widens or narrows the stored rows by the sample aspect ratio, then turns the picture.
+    ///
+    /// Ratios outside 1/8…8 occur only in damaged headers and are taken as 1.
+    init(storedWidth: Int, storedHeight: Int, aspect: AVRational, orientation: Orientation) {
+        let ratio = Self.ratio(aspect)
+        let stretched = max(Int((Double(storedWidth) * ratio).rounded()), 1)
+        (width, height) = orientation.isTransposed ? (storedHeight, stretched) : (stretched, storedHeight)
+    }
+
+    static func ratio(_ aspect: AVRational) -> Double {
+        guard aspect.num > 0, aspect.den > 0 else { return 1 }
+        let ratio = Double(aspect.num) / Double(aspect.den)
+        return ratio >= 0.125 && ratio <= 8 ? ratio : 1
+    }
+}
