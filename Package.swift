@@ -44,7 +44,10 @@ let package = Package(
         library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
         .executableTarget(
             name: "TokenReelCLI",
-            dependencies: ["TokenReel", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction", "TensorOps",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "TokenReelBench",
@@ -55,7 +58,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["TokenCore", "Safetensors"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         tests("TokenCore"),
-        tests("Safetensors"),
+        tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
         tests("VisionEncoding"),

@@ -19,6 +19,8 @@ public struct TokenReelError: Error, Sendable, Equatable {
         public static let missingSignal = Code(name: "missing-signal")
         /// Reading or writing failed in the operating system.
         public static let inputOutput = Code(name: "input-output")
+        /// Whoever read the output stopped reading.
+        public static let outputClosed = Code(name: "output-closed")
         /// The caller cancelled the work.
         public static let cancelled = Code(name: "cancelled")
 

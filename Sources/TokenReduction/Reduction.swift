@@ -43,4 +43,10 @@ public struct StageTiming: Sendable, Equatable {
     public let stage: String
     /// Wall-clock seconds.
     public let seconds: Double
+
+    /// Names the time that a stage took.
+    public init(stage: String, seconds: Double) {
+        self.stage = stage
+        self.seconds = seconds
+    }
 }

@@ -1,0 +1,46 @@
+internal import Dispatch
+internal import Synchronization
+
+/// Passes values from one thread to another, a few ahead at most, so that the faster side waits for the slower.
+///
+/// One thread sends, one receives.
+final class BoundedQueue<Element: Sendable>: Sendable {
+    private struct State {
+        var elements: [Element] = []
+        var isClosed = false
+    }
+    private let state = Mutex(State())
+    private let free: DispatchSemaphore
+    private let filled = DispatchSemaphore(value: 0)
+
+    init(capacity: Int) { free = DispatchSemaphore(value: capacity) }
+
+    /// Waits for a place and puts the value there; false once the receiver has closed the queue.
+    func send(_ element: Element) -> Bool {
+        free.wait()
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.elements.append(element) }
+            return state.isClosed
+        }
+        // Leaves a place for the next call of a sender that does not stop at once.
+        if isClosed { free.signal() } else { filled.signal() }
+        return !isClosed
+    }
+
+    /// Waits for a value and takes it.
+    func receive() -> Element {
+        filled.wait()
+        let element = state.withLock { $0.elements.removeFirst() }
+        free.signal()
+        return element
+    }
+
+    /// Lets the sender know that nobody receives any more.
+    func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.elements.removeAll()
+        }
+        free.signal()
+    }
+}

@@ -1,0 +1,156 @@
+public import TokenCore
+public import TokenReduction
+public import VideoDecoding
+public import VisionEncoding
+
+/// From a video, or a token grid made elsewhere, to few tokens.
+///
+/// ```swift
+/// var pipeline = try Pipeline()
+/// pipeline.request.budget = .tokens(512)
+/// let reduced = try await pipeline.reduced(.file("clip.mp4"))
+/// try reduced.sequence.write(to: "clip.safetensors", metadata: reduced.metadata)
+/// print(reduced.report.quality.coverage)
+/// ```
+///
+/// The same input and settings give the same tokens and metadata, whatever the number of threads.
+public struct Pipeline: Sendable {
+    /// What turns frames into tokens.
+    public var encoder: any FrameEncoder
+    /// Which frames to take, from when to when, of which stream, at what cost; the size follows from ``encoder``.
+    public var decodeOptions: DecodeOptions {
+        didSet { fitFrameSize() }
+    }
+    /// The name of the recipe.
+    public var method = RecipeRegistry.defaultName
+    /// Values for the recipe's parameters, as typed.
+    public var parameters: [String: String] = [:]
+    /// How many tokens to keep, what to look for, and how.
+    public var request: ReductionRequest
+    /// What the query was made from, for the file's metadata.
+    public var queryDescription: String?
+
+    /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
+    public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
+
+    /// The same with another encoder.
+    public init(encoder: any FrameEncoder) {
+        self.encoder = encoder
+        decodeOptions = DecodeOptions()
+        request = ReductionRequest(budget: .ratio(0.1))
+        fitFrameSize()
+    }
+
+    private mutating func fitFrameSize() {
+        let size = encoder.frameSize.map { FrameSize.exactly(width: $0.width, height: $0.height) } ?? .display
+        if decodeOptions.size != size { decodeOptions.size = size }
+    }
+
+    /// Checks the settings that can be checked without an input.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument``.
+    public func validate() throws(TokenReelError) {
+        _ = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
+    }
+
+    // MARK: Running
+
+    /// Decodes and encodes a video, or takes the grid if the input is one.
+    ///
+    /// Blocks; call it from a thread of your own, or use ``encoded(_:progress:)``.
+    ///
+    /// - Throws: ``TokenReelError`` of the decoder and of ``TokenGridFile``; `limitExceeded` for a grid above
+    ///   `limits.gridBytes`; `cancelled`.
+    public func encode(
+        _ input: OpenInput, progress: ProgressHandler? = nil
+    ) throws(TokenReelError) -> EncodedInput {
+        switch input.content {
+        case .grid(let file):
+            return EncodedInput(grid: file.grid, query: file.query, metadata: file.metadata, video: nil)
+        case .video(let source):
+            let digest = DigestInBackground(of: input, request.cancellation)
+            let outcome: VideoEncoder.Outcome
+            do {
+                outcome = try VideoEncoder(self, cancellation: request.cancellation).encode(source) {
+                    frames, expected in
+                    progress?(PipelineProgress(stage: .decode, frames: frames, expectedFrames: expected))
+                }
+            } catch {
+                digest.abandon()
+                // A spooled pipe has a path that says nothing to the user.
+                throw input.source == .standardInput && error.subject == source.name
+                    ? error.about("standard input") : error
+            }
+            try digest.wait()
+            return EncodedInput(
+                grid: outcome.grid, query: nil, metadata: [:],
+                video: EncodedInput.Video(
+                    info: outcome.info, statistics: outcome.statistics, decodeSeconds: outcome.decodeSeconds,
+                    encodeSeconds: outcome.encodeSeconds))
+        }
+    }
+
+    /// Runs all stages.
+    ///
+    /// Blocks; call it from a thread of your own, or use ``reduced(_:name:progress:)``.
+    ///
+    /// - Throws: What ``encode(_:progress:)`` throws, and ``TokenReelError`` of the recipe: `invalidArgument`,
+    ///   `missingSignal`.
+    public func reduce(
+        _ input: OpenInput, progress: ProgressHandler? = nil
+    ) throws(TokenReelError) -> ReducedInput {
+        let start = ContinuousClock.now
+        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        let encoded = try encode(input, progress: progress)
+        let grid = encoded.grid
+        progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
+        var request = request
+        request.query = request.query ?? encoded.query
+        let reduction = try recipe.reduce(grid, request)
+        var clock = Stopwatch()
+        clock.start()
+        try request.cancellation?.check()
+        let quality = ReductionQuality.measure(reduction.plan, on: grid, workers: request.workers)
+        clock.stop()
+        let sequence = TokenSequence(reduction, of: grid)
+        let measure = StageTiming(stage: "measure", seconds: clock.seconds)
+        let report = ReductionReport(
+            shape: grid.shape, tokensOut: sequence.count, segments: reduction.segments.count,
+            codebookSize: reduction.tokenHash?.count, quality: quality,
+            stages: (encoded.video?.stages ?? []) + reduction.stageSeconds + [measure],
+            seconds: (ContinuousClock.now - start) / .seconds(1), video: encoded.video?.info,
+            statistics: encoded.video?.statistics,
+            notices: (encoded.video?.statistics.notices ?? []) + reduction.notices,
+            peakMemoryBytes: ProcessMemory.peakBytes)
+        var metadata = try provenance(of: input)
+        for (key, value) in encoded.facts { metadata[key] = value }
+        return ReducedInput(sequence: sequence, metadata: metadata, report: report)
+    }
+}
+
+/// Computes an input's digest while the same bytes are decoded.
+private struct DigestInBackground: ~Copyable {
+    private let thread: DedicatedThread
+    private let input: OpenInput
+    private let cancellation: Cancellation?
+    private let abandoned = Cancellation()
+
+    init(of input: OpenInput, _ cancellation: Cancellation?) {
+        self.input = input
+        self.cancellation = cancellation
+        let abandoned = abandoned
+        // What goes wrong here goes wrong again, and is reported, when the digest is asked for.
+        thread = DedicatedThread { _ = try? input.digest(cancellation: abandoned) }
+    }
+
+    consuming func abandon() {
+        abandoned.cancel()
+        thread.join()
+    }
+
+    consuming func wait() throws(TokenReelError) {
+        thread.join()
+        try cancellation?.check()
+    }
+}

@@ -1,0 +1,100 @@
+public import TokenCore
+public import TokenReduction
+public import VideoDecoding
+
+/// Receives news while a pipeline works; called on the pipeline's thread.
+public typealias ProgressHandler = @Sendable (PipelineProgress) -> Void
+
+/// How far a pipeline has come.
+public struct PipelineProgress: Sendable {
+    /// Parts of the work that take time.
+    public enum Stage: String, Sendable {
+        /// Frames are decoded and encoded.
+        case decode
+        /// The grid is complete and gets reduced.
+        case reduce
+    }
+    /// What is being done.
+    public let stage: Stage
+    /// Frames encoded so far.
+    public let frames: Int
+    /// Frames there will be, if that is known or can be estimated.
+    public let expectedFrames: Int?
+}
+
+/// The token grid of an input, with what came along.
+public struct EncodedInput: Sendable {
+    /// What decoding a video brought to light.
+    public struct Video: Sendable {
+        /// What the container says.
+        public let info: VideoInfo
+        /// What decoding took.
+        public let statistics: DecodeStatistics
+        /// Seconds that the decoder's thread was busy.
+        public let decodeSeconds: Double
+        /// Seconds that encoding took, while the decoder went on.
+        public let encodeSeconds: Double
+
+        var stages: [StageTiming] {
+            [
+                StageTiming(stage: "decode", seconds: decodeSeconds),
+                StageTiming(stage: "encode", seconds: encodeSeconds),
+            ]
+        }
+    }
+    /// The tokens before reduction.
+    public let grid: TokenGrid
+    /// The query that came in the same file.
+    public let query: Query?
+    /// The strings of a grid file; empty for video.
+    public let metadata: [String: String]
+    /// Facts of the video; nil if the input was a grid.
+    public let video: Video?
+
+    /// What is known only once the input has been read, for the metadata of the output.
+    package var facts: [String: String] {
+        if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }
+        return metadata.filter { ["duration", "model", "layer", "space", "placeholder"].contains($0.key) }
+    }
+}
+
+/// What a pipeline made of one input.
+public struct ReducedInput: Sendable {
+    /// The tokens.
+    public let sequence: TokenSequence
+    /// Where they came from and how, to be written with them.
+    public let metadata: [String: String]
+    /// What it took and how good it is.
+    public let report: ReductionReport
+}
+
+/// The figures of one reduction.
+public struct ReductionReport: Sendable {
+    /// The grid that was reduced.
+    public let shape: GridShape
+    /// Number of tokens kept.
+    public let tokensOut: Int
+    /// Number of segments that were reduced on their own.
+    public let segments: Int
+    /// Entries of the codebook, where the method hashes.
+    public let codebookSize: Int?
+    /// How well the tokens stand for the grid.
+    public let quality: ReductionQuality
+    /// Seconds of each stage in order; decoding and encoding overlap.
+    public let stages: [StageTiming]
+    /// Seconds of the whole.
+    public let seconds: Double
+    /// What the container says; nil for grids.
+    public let video: VideoInfo?
+    /// What decoding took; nil for grids.
+    public let statistics: DecodeStatistics?
+    /// What a user should know about how the result came to be.
+    public let notices: [String]
+    /// The most memory that the process has held so far.
+    public let peakMemoryBytes: Int
+
+    /// Number of tokens before reduction.
+    public var tokensIn: Int { shape.tokenCount }
+    /// Share of the tokens that was kept.
+    public var ratio: Double { tokensIn == 0 ? 0 : Double(tokensOut) / Double(tokensIn) }
+}

@@ -1,0 +1,82 @@
+public import TokenCore
+internal import TokenReduction
+internal import VideoDecoding
+internal import VisionEncoding
+
+extension Pipeline {
+    /// Where a result would come from and how it would be made, known before any work.
+    ///
+    /// Two results with equal strings here are the same tokens, so a stored result can stand for a new run.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
+    public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
+        var strings = [
+            "format": TokenSequence.fileFormat, "version": ProductVersion.current, "source": input.name,
+            "recipe": try recipeText(), "budget": budgetText,
+        ]
+        strings["sha256"] = try input.digest(cancellation: request.cancellation)
+        strings["query"] = queryDescription
+        if !input.isGrid {
+            strings["model"] = encoder.name
+            strings["sampling"] = samplingText
+        }
+        return strings
+    }
+
+    /// Whether a stored result is what this pipeline would make of the input.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
+    public func wouldReproduce(
+        _ file: TokenSequenceFile, from input: OpenInput, as dtype: TokenDType
+    ) throws(TokenReelError) -> Bool {
+        guard file.dtype == dtype, file.metadata["sha256"] != nil else {
+            return false
+        }
+        return try provenance(of: input).allSatisfy { file.metadata[$0.key] == $0.value }
+            && (queryDescription != nil || file.metadata["query"] == nil)
+    }
+
+    private func recipeText() throws(TokenReelError) -> String {
+        let descriptor = try RecipeRegistry.descriptor(named: method)
+        var values: [JSONValue.Member] = []
+        for parameter in descriptor.parameters.sorted(by: { $0.name < $1.name }) {
+            let value = try parameters[parameter.name].map(parameter.parse) ?? parameter.defaultValue
+            values.append(JSONValue.Member(key: parameter.name, value: .number(value)))
+        }
+        let codebook: JSONValue? = request.codebook.map {
+            switch $0 {
+            case .auto: .string("auto")
+            case .fixed(let size): .integer(size)
+            }
+        }
+        return JSONValue.members([
+            "name": .string(method), "parameters": .object(values), "codebook": codebook,
+            "as_published": request.asPublished ? .boolean(true) : nil,
+            "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
+        ]).text
+    }
+
+    private var budgetText: String {
+        switch request.budget {
+        case .ratio(let ratio): JSONValue.members(["ratio": .number(ratio)]).text
+        case .tokens(let count): JSONValue.members(["tokens": .integer(count)]).text
+        case .perFrame(let count): JSONValue.members(["per_frame": .integer(count)]).text
+        }
+    }
+
+    /// How frames are taken from a video and cut into patches, as JSON.
+    package var samplingText: String {
+        let (key, value): (String, JSONValue) =
+            switch decodeOptions.sampling {
+            case .all: ("frames", .string("all"))
+            case .rate(let rate): ("fps", .number(rate))
+            case .count(let count): ("frames", .integer(count))
+            case .keyframes: ("frames", .string("keyframes"))
+            }
+        return JSONValue.members([
+            key: value, "start": decodeOptions.start.map(JSONValue.number),
+            "end": decodeOptions.end.map(JSONValue.number), "stream": decodeOptions.stream.map(JSONValue.integer),
+            "rows": .integer(encoder.rows), "columns": .integer(encoder.columns),
+        ]).text
+    }
+}

@@ -1,0 +1,151 @@
+internal import Safetensors
+public import TokenCore
+
+/// A token grid in a safetensors file, made here by `encode` or elsewhere by a vision tower.
+///
+/// | tensor | shape | |
+/// |---|---|---|
+/// | `tokens` | `[T, H, W, D]`, or `[T, N, D]` with square N | F32, F16, BF16 or F64 |
+/// | `saliency` | `[T, H, W]` or `[T, N]` | optional: how much attention each token receives |
+/// | `frame_features` | `[T, F]` | optional: one global vector a frame |
+/// | `frame_times` | `[T]` | optional: seconds; without it frames count as one second apart |
+/// | `query` | `[M, D]` or `[D]` | optional: what to look for |
+public struct TokenGridFile: Sendable {
+    /// The tokens and their signals; F32 tokens stay in the mapped file.
+    public let grid: TokenGrid
+    /// The query that came with the grid.
+    public let query: Query?
+    /// The strings of the file.
+    public let metadata: [String: String]
+
+    /// The value of the metadata key `format` in grids written here; other writers need not set it.
+    public static let fileFormat = "tokenreel-grid/1"
+
+    /// Reads the file at `path`; it must not be shortened while the grid is in use.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput`` if it is damaged or a tensor has a shape that makes no sense,
+    ///   ``TokenReelError/Code/unsupportedInput`` for tokens that are reduced already or not floating-point,
+    ///   ``TokenReelError/Code/limitExceeded`` for a grid above `limits.gridBytes`.
+    public init(path: String, limits: Limits = Limits()) throws(TokenReelError) {
+        try self.init(SafetensorsFile(path: path), name: path, limits: limits)
+    }
+
+    init(_ file: SafetensorsFile, name: String, limits: Limits) throws(TokenReelError) {
+        let parts = TensorParts(file: file, name: name)
+        let shape = try Self.shape(of: file, name: name)
+        guard shape.elementCount <= limits.gridBytes / 4 else {
+            throw GridStorage.tooLarge(shape.elementCount * 4, limits).about(name)
+        }
+        // A grid of no rows takes no bytes, so the number of frames needs a bound of its own.
+        guard shape.frames <= limits.sampledFrames else {
+            throw TokenReelError(
+                .limitExceeded, subject: name, found: "\(shape.frames) frames", allowed: "\(limits.sampledFrames)",
+                remedy: "raise it with --max-frames")
+        }
+        let frames = shape.frames
+        let flat = [frames, shape.tokensPerFrame]
+        var saliency: [Float]?
+        if let entry = file.tensors["saliency"] {
+            let expected = entry.shape.count == 2 ? flat : [frames, shape.rows, shape.columns]
+            saliency = try parts.floats("saliency", expected).array
+        }
+        var features: [Float]?
+        if file.tensors["frame_features"] != nil {
+            let sizes = try parts.sizes("frame_features", ["T", "F"])
+            features = try parts.floats("frame_features", [frames, sizes[1]]).array
+        }
+        var times = (0..<frames).map(Double.init)
+        if file.tensors["frame_times"] != nil { times = try parts.doubles("frame_times", [frames]) }
+        try parts.require(times.allSatisfy(\.isFinite), "a frame time that is not finite")
+        grid = try TokenGrid(
+            shape: shape, values: file.floats("tokens"), frameTimes: times, saliency: saliency,
+            frameFeatures: features)
+        query = file.tensors["query"] == nil ? nil : try Query(file, tensor: "query", name: name)
+        metadata = file.metadata
+    }
+
+    private static func shape(of file: SafetensorsFile, name: String) throws(TokenReelError) -> GridShape {
+        let entry = try file.entry("tokens")
+        let sizes = entry.shape
+        do {
+            switch sizes.count {
+            case 4: return try GridShape(frames: sizes[0], rows: sizes[1], columns: sizes[2], channels: sizes[3])
+            case 3:
+                let side = Int(Double(sizes[1]).squareRoot().rounded())
+                if side.multipliedReportingOverflow(by: side) == (sizes[1], false) {
+                    return try GridShape(frames: sizes[0], rows: side, columns: side, channels: sizes[2])
+                }
+            default: break
+            }
+        } catch {
+            throw TokenReelError(.unreadableInput, subject: name, found: error.found, allowed: error.allowed)
+        }
+        let isReduced = sizes.count == 2 && file.metadata["format"] == TokenSequence.fileFormat
+        throw TokenReelError(
+            .unsupportedInput, subject: name,
+            found: isReduced ? "tokens that are reduced already" : "tokens of shape \(sizes)",
+            allowed: "[T, H, W, D], or [T, N, D] where N is a square number")
+    }
+}
+
+extension TokenGrid {
+    /// Writes the grid for later reductions, here or elsewhere; ``TokenGridFile`` reads it.
+    ///
+    /// - Throws: ``TokenReelError/Code/inputOutput``, ``TokenReelError/Code/cancelled``.
+    public func write(
+        to path: String, metadata: [String: String] = [:], dtype: TokenDType = .f32, cancellation: Cancellation? = nil
+    ) throws(TokenReelError) {
+        try contents(metadata, dtype).write(to: path, cancellation: cancellation)
+    }
+
+    /// Writes the same bytes to an open descriptor, which may be a pipe.
+    ///
+    /// - Throws: ``TokenReelError/Code/inputOutput``, ``TokenReelError/Code/outputClosed``,
+    ///   ``TokenReelError/Code/cancelled``.
+    public func write(
+        to descriptor: Int32, metadata: [String: String] = [:], dtype: TokenDType = .f32,
+        cancellation: Cancellation? = nil
+    ) throws(TokenReelError) {
+        try contents(metadata, dtype).write(to: descriptor, cancellation: cancellation)
+    }
+
+    private func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
+        var metadata = metadata
+        metadata["format"] = TokenGridFile.fileFormat
+        metadata["version"] = ProductVersion.current
+        var file = SafetensorsWriter(metadata: metadata)
+        let cells = [shape.frames, shape.rows, shape.columns]
+        file.add("tokens", shape: cells + [shape.channels], floats: values, as: dtype.stored)
+        file.add("frame_times", shape: [shape.frames], frameTimes)
+        if let saliency { file.add("saliency", shape: cells, saliency) }
+        if let frameFeatures, shape.frames > 0 {
+            file.add("frame_features", shape: [shape.frames, frameFeatures.count / shape.frames], frameFeatures)
+        }
+        return file
+    }
+}
+
+extension Query {
+    /// Reads `[M, D]` or `[D]` embeddings from a safetensors file: its tensor `query`, or the only one it has.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput``, ``TokenReelError/Code/unsupportedInput``, and
+    ///   ``TokenReelError/Code/invalidArgument`` for embeddings that are empty or not finite.
+    public init(path: String) throws(TokenReelError) {
+        let file = try SafetensorsFile(path: path)
+        let only = file.tensors.count == 1 ? file.tensors.keys.first : nil
+        try self.init(file, tensor: file.tensors["query"] == nil ? only ?? "query" : "query", name: path)
+    }
+
+    init(_ file: SafetensorsFile, tensor: String, name: String) throws(TokenReelError) {
+        let shape = try file.entry(tensor).shape
+        guard let channels = shape.last, shape.count <= 2 else {
+            throw TokenReelError(
+                .unreadableInput, subject: name, found: "\(tensor) of shape \(shape)", allowed: "[M, D] or [D]")
+        }
+        do {
+            try self.init(vectors: file.floats(tensor).array, channels: channels)
+        } catch {
+            throw error.about(name)
+        }
+    }
+}

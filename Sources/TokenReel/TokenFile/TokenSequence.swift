@@ -1,0 +1,73 @@
+public import TokenCore
+public import TokenReduction
+
+/// The reduced tokens of one video, in the order the LLM reads them, with all that is known about how they came to be.
+public struct TokenSequence: Sendable {
+    /// The grid the tokens were made from; its `channels` are those of the tokens.
+    public let shape: GridShape
+    /// `[count, channels]`, row-major.
+    public let tokens: TensorBuffer<Float>
+    /// Which source tokens each token stands for, and with what weights.
+    public let plan: ReductionPlan
+    /// `[frames]`: seconds at which each frame of the grid is shown.
+    public let frameTimes: [Double]
+    /// The segments that were reduced on their own.
+    public let segments: [Segment]
+    /// `[count]`: with a query, how relevant each token is, as a cosine.
+    public let relevance: [Float]?
+    /// `[frames, rows, columns]`: the codebook entry of every source token, where the method hashes.
+    public let codes: [Int32]?
+    /// `[codebookSize, channels]`: the entries that the codes name.
+    public let codebook: TensorBuffer<Float>?
+
+    /// Number of tokens.
+    public var count: Int { plan.count }
+    /// Number of codebook entries.
+    public var codebookSize: Int { (codebook?.count ?? 0) / shape.channels }
+    /// `[count, 3]`: frame, row and column of each token's anchor.
+    public var positions: [Int32] {
+        plan.anchors.flatMap { anchor in
+            let (frame, cell) = Int(anchor).quotientAndRemainder(dividingBy: max(shape.tokensPerFrame, 1))
+            let (row, column) = cell.quotientAndRemainder(dividingBy: max(shape.columns, 1))
+            return [Int32(frame), Int32(row), Int32(column)]
+        }
+    }
+    /// `[count]`: seconds at which each token's frame is shown.
+    public var timestamps: [Double] {
+        plan.anchors.map { frameTimes[Int($0) / max(shape.tokensPerFrame, 1)] }
+    }
+
+    /// Takes the outcome of a reduction and the grid it was made from.
+    ///
+    /// - Precondition: `reduction` was made from `grid`.
+    public init(_ reduction: Reduction, of grid: TokenGrid) {
+        self.init(
+            shape: grid.shape, tokens: reduction.plan.applied(to: grid.values, channels: grid.shape.channels),
+            plan: reduction.plan, frameTimes: grid.frameTimes, segments: reduction.segments,
+            relevance: reduction.relevance, codes: reduction.tokenHash?.codes, codebook: reduction.tokenHash?.codebook)
+    }
+
+    init(
+        shape: GridShape, tokens: TensorBuffer<Float>, plan: ReductionPlan, frameTimes: [Double], segments: [Segment],
+        relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?
+    ) {
+        self.shape = shape
+        self.tokens = tokens
+        self.plan = plan
+        self.frameTimes = frameTimes
+        self.segments = segments
+        self.relevance = relevance
+        self.codes = codes
+        self.codebook = codebook
+    }
+}
+
+/// How token values are stored in a file.
+public enum TokenDType: String, Sendable, CaseIterable {
+    /// IEEE half precision: 11 bits of precision, largest value 65504.
+    case f16
+    /// The upper half of a single: 8 bits of precision, the range of a single.
+    case bf16
+    /// IEEE single precision: exactly what was computed.
+    case f32
+}
