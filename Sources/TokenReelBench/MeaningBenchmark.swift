@@ -41,7 +41,9 @@ func meaningBenchmark(_ arguments: [String]) throws -> Figures {
         ("bmx", truth.appending(path: "davis_bmx-trees/bmx-trees.mp4"), truth.appending(path: "davis_bmx-trees/masks")),
     ]
     for (name, video, masks) in objects {
-        figures["query.\(name)"] = try queryGain(video, masks)
+        let found = try objectFound(video, masks)
+        figures["query.covered.\(name)"] = found.coverage / found.random
+        figures["query.precision.\(name)"] = found.precision / found.share
     }
     return figures
 }
@@ -63,8 +65,19 @@ private struct Events: Decodable {
     }
 }
 
-/// How many times better than random tokens the kept ones cover an object, looked for by its picture in the first frame.
-private func queryGain(_ video: URL, _ masks: URL) throws -> Double {
+/// What became of an object that was looked for by its picture in the first frame.
+private struct ObjectFound {
+    /// Share of the object's patches that some kept token stands for.
+    let coverage: Double
+    /// The same for as many tokens kept at random.
+    let random: Double
+    /// Share of the kept tokens whose place is on the object.
+    let precision: Double
+    /// Share of all patches that are the object's.
+    let share: Double
+}
+
+private func objectFound(_ video: URL, _ masks: URL) throws -> ObjectFound {
     let files = try FileManager.default.contentsOfDirectory(at: masks, includingPropertiesForKeys: nil)
         .sorted { $0.lastPathComponent < $1.lastPathComponent }
     let frames = files.compactMap { Int($0.deletingPathExtension().lastPathComponent) }
@@ -101,9 +114,12 @@ private func queryGain(_ video: URL, _ masks: URL) throws -> Double {
             isObject.append(covered * 4 >= side * side)
         }
     }
-    let hits = reduction.plan.anchors.filter { isObject[Int($0)] }.count
-    let share = Double(isObject.filter { $0 }.count) / Double(isObject.count)
-    return Double(hits) / Double(reduction.plan.count) / share
+    let objects = Double(isObject.filter { $0 }.count)
+    let hits = Double(reduction.plan.anchors.filter { isObject[Int($0)] }.count)
+    let owned = Double(zip(isObject, reduction.plan.owners).filter { $0 && $1 >= 0 }.count)
+    return ObjectFound(
+        coverage: owned / objects, random: Double(reduction.plan.count) / Double(isObject.count),
+        precision: hits / Double(reduction.plan.count), share: objects / Double(isObject.count))
 }
 
 /// A clip's token grid by the built-in encoder.
@@ -113,7 +129,7 @@ private struct EncodedClip {
 
     /// Samples and encodes; with `frames`, only those of the sampled frames.
     init(_ video: URL, sampling: FrameSampling, frames: Set<Int>? = nil) throws {
-        encoder = try DescriptorEncoder()
+        let encoder = try DescriptorEncoder()
         var options = DecodeOptions()
         options.sampling = sampling
         if let size = encoder.frameSize { options.size = .exactly(width: size.width, height: size.height) }
@@ -136,6 +152,7 @@ private struct EncodedClip {
             saliency += salient
             times.append(frame.pts.seconds)
         }
+        self.encoder = encoder
         grid = try TokenGrid(
             shape: GridShape(
                 frames: times.count, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels),
