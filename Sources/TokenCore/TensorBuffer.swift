@@ -17,15 +17,31 @@ public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked
     public init<Failure: Error>(
         count: Int, fill: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Void
     ) throws(Failure) {
-        let storage = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
+        let storage = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: count * MemoryLayout<Element>.stride, alignment: Self.alignment(for: count))
+        Self.adviseHugePages(storage)
+        let elements = storage.bindMemory(to: Element.self)
         do {
-            try fill(storage)
+            try fill(elements)
         } catch {
             storage.deallocate()
             throw error
         }
-        base = storage
+        base = elements
         release = { storage.deallocate() }
+    }
+
+    private static var hugePage: Int { 2 << 20 }
+
+    private static func alignment(for count: Int) -> Int {
+        count * MemoryLayout<Element>.stride >= hugePage ? hugePage : max(MemoryLayout<Element>.alignment, 64)
+    }
+
+    /// Touching a fresh buffer of small pages costs more than writing it, so large ones ask for large pages.
+    private static func adviseHugePages(_ storage: UnsafeMutableRawBufferPointer) {
+        #if os(Linux)
+            if storage.count >= hugePage { madvise(storage.baseAddress, storage.count, MADV_HUGEPAGE) }
+        #endif
     }
 
     /// Copies an array.

@@ -1,11 +1,11 @@
 /// Divides a number of tokens among groups so that the parts add up exactly.
-enum Apportionment {
+package enum Apportionment {
     /// Parts proportional to `weights`, none above its capacity, that sum to `total` or to all capacity there is.
     ///
     /// Largest remainder (Hamilton's method): every group gets its whole quota, and what is left goes to the largest
     /// remainders, ties to the lower index. What a full group can't take is shared again among the others. Groups with
     /// no weight get something only when all others are full.
-    static func share(_ total: Int, among weights: [Double], capacities: [Int]) -> [Int] {
+    package static func share(_ total: Int, among weights: [Double], capacities: [Int]) -> [Int] {
         precondition(weights.count == capacities.count, "every group has a weight and a capacity")
         var parts = [Int](repeating: 0, count: weights.count)
         var left = min(total, capacities.reduce(0, +))

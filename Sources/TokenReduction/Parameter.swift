@@ -43,7 +43,7 @@ public struct Parameter: Sendable {
 public struct ParameterValues: Sendable, Equatable {
     private var values: [String: Double]
 
-    init(_ values: [String: Double]) { self.values = values }
+    package init(_ values: [String: Double]) { self.values = values }
 
     func real(_ name: String) -> Double {
         guard let value = values[name] else { preconditionFailure("parameter \(name) is not declared by its method") }

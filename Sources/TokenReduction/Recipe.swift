@@ -13,6 +13,7 @@ public struct Recipe: Sendable {
     let emitsCodebook: Bool
     /// How many candidates merging leaves for each token that pruning keeps, at least 1.
     let candidatesPerToken: Double
+    let isPublished: Bool
 
     /// Signals that the recipe can't do without.
     public var needs: Set<Signal> {
@@ -27,7 +28,7 @@ public struct Recipe: Sendable {
     /// The same grid and request give the same plan whatever the number of workers.
     ///
     /// - Throws: ``TokenReelError`` with code `invalidArgument` for an impossible budget, tokens that are not finite, or
-    ///   a query of another width; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
+    ///   a query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
         let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
         var notices = try checkSignals(grid, request)
@@ -98,6 +99,11 @@ public struct Recipe: Sendable {
                 throw missing("query", "give one with --query-image or --query-embedding")
             default: break
             }
+        }
+        if request.asPublished, !isPublished {
+            throw TokenReelError(
+                .invalidArgument, subject: "method \(name)", found: "no published implementation to follow",
+                remedy: "leave out --as-published, or choose a published method with --method")
         }
         if request.codebook != nil, hasher == nil {
             throw TokenReelError(

@@ -18,6 +18,8 @@ public struct RecipeDescriptor: Sendable {
     public let needs: Set<Signal>
     /// Whether the output tokens are the entries of a codebook.
     public let emitsCodebook: Bool
+    /// Whether there is a reference implementation to follow with ``ReductionRequest/asPublished``.
+    public let isPublished: Bool
 
     fileprivate let make: @Sendable (ParameterValues) -> Recipe
 }
@@ -33,7 +35,8 @@ public enum RecipeRegistry {
             source:
                 "Static/dynamic merging after HoliTom with clusters instead of attention, then query relevance and a codebook",
             segmenter: RedundancySegmenter.self, merger: StaticDynamicMerger.self, pruner: QueryRelevancePruner.self,
-            hasher: CodebookHasher.self, defaults: ["contextual": 1], candidatesPerToken: 3),
+            hasher: CodebookHasher.self, defaults: ["contextual": 1, "plain-mean": 1], candidatesPerToken: 3,
+            isPublished: false),
         describe(
             "holitom", "Merges what stays still, keeps what attention marks; needs a saliency signal.",
             source: "HoliTom, arXiv 2505.21334 (outer stage, without merging inside the LLM)",
@@ -87,7 +90,7 @@ public enum RecipeRegistry {
         _ name: String, _ summary: String, source: String, segmenter: (any TemporalSegmenter.Type)? = nil,
         merger: (any TokenMerger.Type)? = nil, pruner: (any TokenPruner.Type)? = nil,
         hasher: (any TokenHasher.Type)? = nil, defaults: [String: Double] = [:], emitsCodebook: Bool = false,
-        candidatesPerToken: Double = 1
+        candidatesPerToken: Double = 1, isPublished: Bool = true
     ) -> RecipeDescriptor {
         let stages = [
             segmenter?.descriptor, merger?.descriptor, pruner?.descriptor, hasher?.descriptor,
@@ -100,14 +103,15 @@ public enum RecipeRegistry {
             Recipe(
                 name: name, segmenter: segmenter?.init(values), merger: merger?.init(values),
                 pruner: pruner?.init(values), hasher: hasher?.init(values), emitsCodebook: emitsCodebook,
-                candidatesPerToken: candidatesPerToken)
+                candidatesPerToken: candidatesPerToken, isPublished: isPublished)
         }
         let descriptor = RecipeDescriptor(
             name: name, summary: summary, source: source, stages: stages, parameters: parameters, needs: [],
-            emitsCodebook: emitsCodebook, make: make)
+            emitsCodebook: emitsCodebook, isPublished: isPublished, make: make)
         return RecipeDescriptor(
             name: name, summary: summary, source: source, stages: stages, parameters: parameters,
-            needs: make(ParameterValues(descriptor.defaults)).needs, emitsCodebook: emitsCodebook, make: make)
+            needs: make(ParameterValues(descriptor.defaults)).needs, emitsCodebook: emitsCodebook,
+            isPublished: isPublished, make: make)
     }
 }
 

@@ -1,5 +1,5 @@
 internal import TensorOps
-internal import TokenCore
+package import TokenCore
 
 /// Makes any plan hold exactly the asked number of tokens.
 ///
@@ -7,18 +7,18 @@ internal import TokenCore
 /// rounding says. Too many: the rows that stand for the fewest sources are folded into the nearest row that stays. Too
 /// few: the sources that their row represents worst get a token of their own. Rows are compared with rows whose anchors
 /// are near in reading order only, so the cost is linear in the length of the video.
-struct Reconciliation {
+package struct Reconciliation {
     private let input: ReductionInput
 
     /// How many rows on either side in reading order count as near: more than a frame of the usual towers.
     private static let window = 256
 
-    init(_ input: ReductionInput) { self.input = input }
+    package init(_ input: ReductionInput) { self.input = input }
 
     /// A plan of `count` rows in reading order.
     ///
     /// - Precondition: `count` is at most the number of source tokens, and at least 1 unless there are none.
-    func reconcile(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
+    package func reconcile(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
         let ordered = plan.inReadingOrder()
         if ordered.count > count { return fold(ordered, to: count) }
         if ordered.count < count { return split(ordered, to: count) }

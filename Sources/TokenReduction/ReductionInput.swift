@@ -27,7 +27,7 @@ public struct ReductionInput: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for tokens or saliency that are not finite or are too large to
     ///   compare, and for a query whose vectors do not have the length of the tokens.
-    init(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) {
+    package init(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) {
         let channels = grid.shape.channels
         if let query = request.query, query.channels != channels {
             throw TokenReelError(

@@ -1,1 +1,33 @@
-internal import TokenReel
+// Our side of the benchmarks: each run does one piece of work in this process and prints one JSON object with the
+// seconds it took. scripts/bench runs the other sides and puts the ratios together.
+
+internal import Foundation
+internal import TokenCore
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+
+do {
+    let figures: Figures
+    switch arguments.first {
+    case "decode": figures = try decodeBenchmark(Array(arguments.dropFirst()))
+    case "encode": figures = try encodeBenchmark(Array(arguments.dropFirst()))
+    case "kmeans": figures = try kmeansBenchmark(Array(arguments.dropFirst()))
+    case "holitom": figures = try holitomBenchmark(Array(arguments.dropFirst()))
+    case "meaning": figures = try meaningBenchmark(Array(arguments.dropFirst()))
+    default: throw Usage()
+    }
+    print(figures.json)
+} catch is Usage {
+    let usage = """
+        usage: TokenReelBench decode VIDEO fps F | frames N | keyframes
+               TokenReelBench encode VIDEO
+               TokenReelBench kmeans TOKENS CENTROIDS CHANNELS ITERATIONS    (raw float32 files)
+               TokenReelBench holitom FRAMES
+               TokenReelBench meaning VIDEOS                                (the folder of clips with truth/)
+        """
+    FileHandle.standardError.write(Data((usage + "\n").utf8))
+    exit(64)
+} catch {
+    FileHandle.standardError.write(Data("TokenReelBench: \(error)\n".utf8))
+    exit(1)
+}

@@ -104,7 +104,11 @@ final class Demuxer {
     }
 
     /// Jumps to the key frame at or before `timestamp` in stream ticks; false where the container can't.
+    ///
+    /// Only containers with an index of their own are asked. In the others FFmpeg searches by guessing, may land within
+    /// a picture and then derives other timestamps than a reading from the start.
     func seek(to timestamp: Int64) throws(TokenReelError) -> Bool {
+        guard ["mov", "matroska", "avi"].contains(formatName.prefix { $0 != "," }) else { return false }
         watch.progress()
         let result = av_seek_frame(context, Int32(streamIndex), timestamp, AVSEEK_FLAG_BACKWARD)
         if let failure = watch.failure { throw failure }

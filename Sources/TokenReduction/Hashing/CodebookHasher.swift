@@ -35,7 +35,7 @@ struct CodebookHasher: TokenHasher {
         maxCodes = values.whole("max-codes")
     }
 
-    /// Distortion is compared on this many tokens: enough to see the bend, few enough to try many sizes.
+    /// The bend is looked for on this many tokens in a few random directions, so that many sizes can be tried.
     private static let elbowSample = 2048
 
     func hash(
@@ -79,22 +79,22 @@ struct CodebookHasher: TokenHasher {
         _ tokens: TensorBuffer<Float>, _ channels: Int, _ weights: [Float]?, _ input: ReductionInput
     ) throws(TokenReelError) -> Int {
         let count = tokens.count / channels
-        let step = (count + Self.elbowSample - 1) / Self.elbowSample
-        let chosen = Array(stride(from: 0, to: count, by: max(step, 1)))
-        let sample = tokens.gathering(chosen, channels: channels)
+        let chosen = Array(stride(from: 0, to: count, by: (count + Self.elbowSample - 1) / Self.elbowSample))
+        let (points, width) = KMeansSeeding.projected(
+            tokens.gathering(chosen, channels: channels), channels: channels, seed: seed)
+        let sample = Rows.normalized(points, channels: width)
         let sampleWeights = weights.map { weights in chosen.map { weights[$0] } }
         let most = min(maxCodes, chosen.count)
         // 1, 2, 3, 4, 6, 8, 12, 16, 24, …
         let sizes = sequence(first: 1) { $0 * 2 }.lazy.prefix { $0 <= most }.flatMap { [$0, $0 * 3 / 2] }
         let distinct = Set(sizes.filter { $0 <= most }).sorted()
-        let seeds = KMeansSeeding.draw(
-            distinct.last ?? 1, from: sample, channels: channels, weights: sampleWeights, seed: seed)
+        let seeds = KMeansSeeding.draw(most, from: sample, channels: width, weights: sampleWeights, seed: seed)
         var distortions: [Double] = []
         for size in distinct {
             try input.checkCancellation()
             let means = SphericalKMeans(
-                tokens: sample, channels: channels, weights: sampleWeights,
-                centroids: sample.gathering(Array(seeds.prefix(size)), channels: channels),
+                tokens: sample, channels: width, weights: sampleWeights,
+                centroids: sample.gathering(Array(seeds.prefix(size)), channels: width),
                 maxIterations: min(iterations, 10), workers: input.workers)
             distortions.append(
                 means.similarity.enumerated().reduce(0) {

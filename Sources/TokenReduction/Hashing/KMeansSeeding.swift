@@ -1,5 +1,5 @@
 internal import TensorOps
-internal import TokenCore
+package import TokenCore
 
 /// K-means++: spreads the first centroids out, each drawn with a chance in proportion to its squared distance from
 /// those already drawn.
@@ -8,15 +8,15 @@ internal import TokenCore
 /// channels are first projected to 64 random directions, which keeps distances within a few per cent (Johnson &
 /// Lindenstrauss, 1984; signs instead of Gaussians by Achlioptas, 2003). The same seed gives the same choice anywhere.
 /// Cost: O(N D) to project, O(N K) to draw.
-enum KMeansSeeding {
+package enum KMeansSeeding {
     private static let directions = 64
 
     /// `count` distinct tokens, in the order drawn: the first k of them seed k codes.
-    static func draw(
+    package static func draw(
         _ count: Int, from tokens: TensorBuffer<Float>, channels: Int, weights: [Float]?, seed: UInt64
     ) -> [Int] {
         var generator = SplitMix64(state: seed)
-        let (points, width) = projected(tokens, channels: channels, &generator)
+        let (points, width) = projected(tokens, channels: channels, seed: generator.next())
         let total = points.count / width
         precondition(count <= total, "no more seeds than tokens")
         var chosen: [Int] = []
@@ -56,10 +56,12 @@ enum KMeansSeeding {
         return last ?? isChosen.firstIndex(of: false) ?? 0
     }
 
-    private static func projected(
-        _ tokens: TensorBuffer<Float>, channels: Int, _ generator: inout SplitMix64
-    ) -> (TensorBuffer<Float>, Int) {
+    /// The tokens in few random directions, and how many; tokens of few channels stay as they are.
+    static func projected(
+        _ tokens: TensorBuffer<Float>, channels: Int, seed: UInt64
+    ) -> (points: TensorBuffer<Float>, width: Int) {
         guard channels > directions else { return (tokens, channels) }
+        var generator = SplitMix64(state: seed)
         let rows = tokens.count / channels
         let signs = (0..<directions * channels).map { _ -> Float in generator.next() & 1 == 0 ? 1 : -1 }
         let points = tokens.withUnsafeBufferPointer { tokens in

@@ -12,14 +12,14 @@ internal import TokenCore
 ///
 /// Deviation: the references break ties of rho with random noise; here of equally dense tokens the lower index counts
 /// as denser. Cost: O(n^2 D) for n tokens.
-struct DensityPeaks {
+package struct DensityPeaks {
     /// Index of each centre, ascending.
-    let centres: [Int]
+    package let centres: [Int]
     /// For each token, which centre (as a place in `centres`) is nearest; a centre belongs to itself.
-    let assignment: [Int]
+    package let assignment: [Int]
 
     /// Clusters the rows of `tokens [n, channels]` around `count` centres, 1...n.
-    init(_ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int) {
+    package init(_ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int) {
         let n = tokens.count / channels
         precondition(count >= 1 && count <= n, "between one centre and every token")
         let distances = Matrix.distances(tokens, channels: channels, scale: 1 / Float(channels).squareRoot())
@@ -41,7 +41,7 @@ struct DensityPeaks {
     }
 
     /// The tokens of each cluster, ascending, the centre included.
-    var members: [[Int]] {
+    package var members: [[Int]] {
         var members = [[Int]](repeating: [], count: centres.count)
         for (token, place) in assignment.enumerated() { members[place].append(token) }
         return members

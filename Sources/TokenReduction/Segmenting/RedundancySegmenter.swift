@@ -1,4 +1,4 @@
-internal import TokenCore
+package import TokenCore
 
 /// Global redundancy-aware segmentation: the cut of time that lets the most tokens be merged.
 ///
@@ -13,8 +13,8 @@ internal import TokenCore
 /// Shapes: similarities `[T - 1, N]` to at most T segments. The reference holds a `[T, T, N]` tensor; here each cell
 /// keeps only how far it stays static, and a count over cells serves all segments that start at one frame.
 /// Cost: O(T N + T^2).
-struct RedundancySegmenter: TemporalSegmenter {
-    static let descriptor = StageDescriptor(
+package struct RedundancySegmenter: TemporalSegmenter {
+    package static let descriptor = StageDescriptor(
         name: "redundancy", kind: .segment,
         summary: "Cuts time where the most tokens can be merged, found by dynamic programming over the whole video.",
         source: "HoliTom, arXiv 2505.21334, section 3.2",
@@ -27,16 +27,16 @@ struct RedundancySegmenter: TemporalSegmenter {
     private let threshold: Float
     private let longest: Int
 
-    init(_ values: ParameterValues) {
+    package init(_ values: ParameterValues) {
         threshold = Float(values.real("tau"))
         longest = values.whole("max-window")
     }
 
-    func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
+    package func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
         segments(of: input.temporalSimilarity)
     }
 
-    func segments(of similarity: TemporalSimilarity) -> [Segment] {
+    package func segments(of similarity: TemporalSimilarity) -> [Segment] {
         let frames = similarity.frames
         guard frames > 0 else { return [] }
         let staticCounts = staticCounts(similarity)

@@ -1,0 +1,80 @@
+internal import Foundation
+internal import TokenCore
+internal import TokenReduction
+
+/// Clusters unit tokens from given centroids, as the other k-means programs do.
+func kmeansBenchmark(_ arguments: [String]) throws -> Figures {
+    guard arguments.count == 4 else { throw Usage() }
+    let channels = try number(arguments, 2)
+    let iterations = try number(arguments, 3)
+    let tokens = try floats(arguments[0])
+    let centroids = try floats(arguments[1])
+    let (means, seconds) = timed {
+        SphericalKMeans(
+            tokens: tokens, channels: channels, centroids: centroids, maxIterations: iterations,
+            workers: ProcessInfo.processInfo.activeProcessorCount)
+    }
+    var figures = Figures()
+    figures["seconds"] = seconds
+    figures["iterations"] = Double(means.iterations)
+    figures["similarity"] = means.similarity.reduce(0) { $0 + Double($1) } / Double(means.similarity.count)
+    return figures
+}
+
+private func floats(_ path: String) throws -> TensorBuffer<Float> {
+    let data = try Data(contentsOf: URL(filePath: path))
+    let count = data.count / MemoryLayout<Float>.stride
+    return TensorBuffer(count: count) { output in
+        _ = data.prefix(count * MemoryLayout<Float>.stride).copyBytes(to: UnsafeMutableRawBufferPointer(output))
+    }
+}
+
+/// HoliTom from the token grid to the reduced tokens, at the setting its reference was timed with: 14 x 14 tokens of
+/// 3,584 channels a frame, a tenth and a half kept, threshold 0.8.
+func holitomBenchmark(_ arguments: [String]) throws -> Figures {
+    let frames = try number(arguments, 0)
+    let grid = try syntheticGrid(frames: frames)
+    let recipe = try RecipeRegistry.recipe(named: "holitom", parameters: ["tau": "0.8"])
+    var request = ReductionRequest(budget: .ratio(0.15))
+    request.asPublished = true
+    request.workers = ProcessInfo.processInfo.activeProcessorCount
+    let ((reduction, tokens), seconds) = try timed {
+        let reduction = try recipe.reduce(grid, request)
+        return (reduction, reduction.plan.applied(to: grid.values, channels: grid.shape.channels))
+    }
+    var figures = Figures()
+    figures["seconds"] = seconds
+    figures["tokens"] = Double(tokens.count / grid.shape.channels)
+    figures["segments"] = Double(reduction.segments.count)
+    return figures
+}
+
+/// A still background with noise of its own strength in every cell, an object that moves one cell a frame, and a cut
+/// every eight frames.
+private func syntheticGrid(frames: Int) throws -> TokenGrid {
+    let shape = try GridShape(frames: frames, rows: 14, columns: 14, channels: 3584)
+    var state: UInt64 = 1
+    func noise() -> Float {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+    }
+    var background = [Float](repeating: 0, count: shape.tokensPerFrame * shape.channels)
+    let object = (0..<shape.channels).map { _ in noise() }
+    let values = TensorBuffer<Float>(count: shape.elementCount) { output in
+        for frame in 0..<frames {
+            if frame.isMultiple(of: 8) { for index in background.indices { background[index] = noise() } }
+            for cell in 0..<shape.tokensPerFrame {
+                let strength = Float(cell % 10) * 0.1
+                let isObject = cell / 14 == 7 && cell % 14 == frame % 14
+                let start = (frame * shape.tokensPerFrame + cell) * shape.channels
+                for channel in 0..<shape.channels {
+                    let still = isObject ? object[channel] : background[cell * shape.channels + channel]
+                    output[start + channel] = still + strength * noise()
+                }
+            }
+        }
+    }
+    let saliency = (0..<shape.tokenCount).map { _ in abs(noise()) }
+    return try TokenGrid(
+        shape: shape, values: values, frameTimes: (0..<frames).map(Double.init), saliency: saliency)
+}

@@ -1,0 +1,53 @@
+import TokenCore
+
+/// Reproducible numbers for tests; not the generator the library uses.
+struct RandomNumbers {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x2545_F491_4F6C_DD1D &+ 1 }
+
+    mutating func unit() -> Float {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return Float(state >> 40) / Float(1 << 24)
+    }
+
+    mutating func signed() -> Float { 2 * unit() - 1 }
+    mutating func below(_ bound: Int) -> Int { min(Int(unit() * Float(bound)), bound - 1) }
+    mutating func vector(_ count: Int) -> [Float] { (0..<count).map { _ in signed() } }
+}
+
+/// Grids that look like video: a background that stays, a patch that moves, a cut, and noise.
+enum RandomGrid {
+    static func video(
+        frames: Int, rows: Int, columns: Int, channels: Int, seed: UInt64, hasSaliency: Bool = true
+    ) throws -> TokenGrid {
+        var random = RandomNumbers(seed: seed)
+        let scenes = [random.vector(rows * columns * channels), random.vector(rows * columns * channels)]
+        let object = random.vector(channels)
+        var values: [Float] = []
+        for frame in 0..<frames {
+            let scene = scenes[frame * 2 / max(frames, 1)]
+            for cell in 0..<rows * columns {
+                let isObject = cell == (frame * 3) % (rows * columns)
+                let noise: Float = cell % 3 == 0 ? 0.6 : 0.05
+                for channel in 0..<channels {
+                    values.append(
+                        (isObject ? object[channel] : scene[cell * channels + channel]) + noise * random.signed())
+                }
+            }
+        }
+        return try TokenGrid(
+            shape: GridShape(frames: frames, rows: rows, columns: columns, channels: channels),
+            values: TensorBuffer(values), frameTimes: (0..<frames).map { Double($0) },
+            saliency: hasSaliency ? (0..<frames * rows * columns).map { _ in random.unit() } : nil)
+    }
+
+    static func constant(_ value: Float, frames: Int, rows: Int, columns: Int, channels: Int) throws -> TokenGrid {
+        let shape = try GridShape(frames: frames, rows: rows, columns: columns, channels: channels)
+        return try TokenGrid(
+            shape: shape, values: TensorBuffer([Float](repeating: value, count: shape.elementCount)),
+            frameTimes: (0..<frames).map { Double($0) }, saliency: [Float](repeating: 0.5, count: shape.tokenCount))
+    }
+}

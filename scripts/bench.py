@@ -1,0 +1,255 @@
+"""Runs TokenReel and its peers in turns and prints a table of ratios; called by scripts/bench, which sets up.
+
+Every figure is the median of the rounds, every ratio ours divided by the peer's. Each run is a process of its own.
+"whole process" times it from start to exit; "in process" lets it time its own work, without starting up, importing or
+loading the test data. All sides may use all cores.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("TOKENREEL_SHARED", ROOT.parent / "shared"))
+
+
+# Running
+
+
+def quiet(command):
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+
+
+def in_process(command):
+    """Seconds that a process says its work took, and the rest of what it says."""
+    figures = json.loads(quiet(command).splitlines()[-1])
+    return figures["seconds"], figures
+
+
+def whole_process(command):
+    start = time.perf_counter()
+    quiet(command)
+    return time.perf_counter() - start, {}
+
+
+def peer(name, *arguments):
+    command = [sys.executable, ROOT / "scripts" / "bench_peers.py", name, *arguments]
+    return lambda: in_process(command)
+
+
+class Table:
+    def __init__(self, rounds):
+        self.rounds = rounds
+        print(f"{'what':<44} {'peer':<24} {'ours':>10} {'peer':>10} {'ratio':>7}  target")
+
+    def row(self, what, name, ours, theirs, ratio="", target=""):
+        print(f"{what:<44} {name:<24} {ours:>10} {theirs:>10} {ratio:>7}  {target}", flush=True)
+
+    def compare(self, what, ours, peers, target=""):
+        """Medians of runs taken in turns; returns what the last run of each side said."""
+        sides = {"ours": ours, **peers}
+        seconds = {name: [] for name in sides}
+        said = {}
+        for _ in range(self.rounds):
+            for name, side in list(sides.items()):
+                try:
+                    taken, said[name] = side()
+                    seconds[name].append(taken)
+                except subprocess.CalledProcessError as error:
+                    if name == "ours":
+                        sys.exit(f"bench: {what}: {error.stderr.strip()}")
+                    print(f"bench: {name} failed: {error.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+                    del sides[name]
+        medians = {name: statistics.median(values) for name, values in seconds.items() if values}
+        for name in peers:
+            if name in medians:
+                self.row(
+                    what, name, f"{medians['ours']:.3f} s", f"{medians[name]:.3f} s",
+                    f"{medians['ours'] / medians[name]:.2f}", target)
+        return medians, said
+
+
+# Inputs
+
+
+def long_clip(cache):
+    """About 145 seconds of 720p H.264 at x264's defaults."""
+    path = cache / "720p.mp4"
+    if path.exists():
+        return path
+    names = ["dog", "coffee", "blocks", "cockatoo", "tokyo_night", "fades_testvideo", "bbb"]
+    clips = [SHARED / "videos" / f"{name}.mp4" for name in names]
+    partial = cache / "partial.mp4"
+    if all(clip.exists() for clip in clips):
+        inputs = sum([["-i", clip] for clip in clips * 2], [])
+        scaled = ";".join(
+            f"[{index}:v]scale=1280:720,fps=30,setsar=1,format=yuv420p[v{index}]" for index in range(2 * len(clips)))
+        joined = "".join(f"[v{index}]" for index in range(2 * len(clips)))
+        graph = ["-filter_complex", f"{scaled};{joined}concat=n={2 * len(clips)}[out]", "-map", "[out]"]
+    else:
+        inputs = ["-f", "lavfi", "-i", "mandelbrot=s=1280x720:r=30,noise=alls=6:allf=t"]
+        graph = []
+    print("bench: making a 720p clip, once", file=sys.stderr)
+    quiet(["ffmpeg", "-v", "error", "-y", *inputs, *graph, "-t", "144.8", "-an", "-c:v", "libx264", partial])
+    partial.rename(path)
+    return path
+
+
+def large_clip(cache, minutes):
+    """1080p H.264 of a given length: twenty seconds, repeated without encoding again."""
+    path = cache / f"1080p-{minutes}min.mp4"
+    if not path.exists():
+        print(f"bench: making a 1080p clip of {minutes} min, once", file=sys.stderr)
+        seed = cache / "1080p.mp4"
+        source = "testsrc2=s=1920x1080:r=30,noise=alls=6:allf=t"
+        quiet(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-t", "20", "-c:v", "libx264",
+               "-preset", "veryfast", "-pix_fmt", "yuv420p", seed])
+        partial = cache / "partial.mp4"
+        quiet(["ffmpeg", "-v", "error", "-y", "-stream_loop", minutes * 3 - 1, "-i", seed, "-c", "copy", partial])
+        partial.rename(path)
+    return path
+
+
+def cluster_data(cache, count, channels, codes):
+    """Unit rows around more centres than codes, so that k-means has work to do, and the first rows as centroids."""
+    import numpy
+
+    generator = numpy.random.default_rng(7)
+    centres = generator.standard_normal((4 * codes, channels), numpy.float32)
+    rows = centres[generator.integers(len(centres), size=count)]
+    rows += generator.standard_normal((count, channels), numpy.float32)
+    rows /= numpy.linalg.norm(rows, axis=1, keepdims=True)
+    tokens, seeds = cache / "tokens.f32", cache / "centroids.f32"
+    rows.tofile(tokens)
+    rows[:codes].tofile(seeds)
+    return tokens, seeds
+
+
+# Parts
+
+
+def decode(table, bench, cache, **_):
+    clip = long_clip(cache)
+    ours = [bench, "decode", clip]
+    table.compare(
+        "1 fps of 145 s of 720p H.264, whole process", lambda: whole_process([*ours, "fps", 1]),
+        {"ffmpeg -vf fps=1": lambda: whole_process(
+            ["ffmpeg", "-v", "error", "-i", clip, "-vf", "fps=1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-y", "/dev/null"])},
+        "<= 0.85")
+    table.compare(
+        "the same, in process", lambda: in_process([*ours, "fps", 1]),
+        {"PyAV": peer("pyav_rate", clip, 1), "OpenCV": peer("opencv_rate", clip, 1), "decord": peer("decord_rate", clip, 1)},
+        "< 1")
+    table.compare(
+        "32 frames spread over it, in process", lambda: in_process([*ours, "frames", 32]),
+        {"PyAV with seeks": peer("pyav_frames", clip, 32), "decord": peer("decord_frames", clip, 32)}, "<= 0.85")
+    table.compare(
+        "its key frames, whole process", lambda: whole_process([*ours, "keyframes"]),
+        {"ffmpeg -skip_frame nokey": lambda: whole_process(
+            ["ffmpeg", "-v", "error", "-skip_frame", "nokey", "-i", clip, "-fps_mode", "passthrough", "-f", "rawvideo",
+             "-pix_fmt", "rgb24", "-y", "/dev/null"])})
+
+
+def kmeans(table, bench, cache, **_):
+    for count, channels, codes in [(6272, 3584, 32), (25088, 80, 256)]:
+        tokens, seeds = cluster_data(cache, count, channels, codes)
+        arguments = [tokens, seeds, channels, 10]
+        _, said = table.compare(
+            f"k-means {count} x {channels}, K={codes}, 10 steps", lambda: in_process([bench, "kmeans", *arguments]),
+            {"faiss spherical": peer("faiss_kmeans", *arguments), "scikit-learn Lloyd": peer("sklearn_kmeans", *arguments)},
+            "< 1")
+        cosines = {name: figures.get("similarity", figures.get("check")) for name, figures in said.items()}
+        print("    mean cosine to the centroid: " + ", ".join(f"{name} {value:.4f}" for name, value in cosines.items()))
+
+
+def holitom(table, bench, **_):
+    for frames, reference in [(32, 0.22), (128, 0.68)]:
+        ours, _ = table.compare(f"HoliTom, {frames} x 14 x 14 x 3584", lambda: in_process([bench, "holitom", frames]), {})
+        table.row(
+            f"HoliTom, {frames} x 14 x 14 x 3584", "reference, PyTorch (1)", f"{ours['ours']:.3f} s", f"{reference:.2f} s",
+            f"{ours['ours'] / reference:.2f}", "<= 0.25" if frames == 32 else "linear in frames")
+    print("    (1) not run here: its best on a 2-core machine, PyTorch 2.13, 1 or 2 threads")
+
+
+def encode(table, bench, cache, **_):
+    clip = cache / "720p-short.mp4"
+    if not clip.exists():
+        quiet(["ffmpeg", "-v", "error", "-y", "-i", long_clip(cache), "-t", "10", "-c", "copy", clip])
+    medians, said = table.compare("", lambda: in_process([bench, "encode", clip]), {})
+    alone, _ = table.compare(
+        "", lambda: whole_process(["ffmpeg", "-v", "error", "-threads", 1, "-i", clip, "-f", "null", "-"]), {})
+    frames = said["ours"]["frames"]
+    scaled = (medians["ours"] - alone["ours"]) * 1000 / frames
+    table.row("built-in encoder with scaling, a 720p frame", "(2)", f"{scaled:.2f} ms", "", "", "< 5 ms")
+    table.row("    of this the descriptor alone", "", f"{said['ours']['encoding'] * 1000 / frames:.2f} ms", "")
+    print("    (2) one thread; decoding, scaling and encoding less ffmpeg's decoding alone")
+
+
+def memory(table, tokenreel, cache, **_):
+    for minutes in (1, 10):
+        clip = large_clip(cache, minutes)
+        output = cache / "reduced.safetensors"
+        command = [tokenreel, "reduce", clip, "--fps", "1", "--keep", "0.1", "-o", output, "-q"]
+        process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            sys.exit(f"bench: tokenreel reduce ended with {process.returncode}")
+        table.row(
+            f"peak memory, {minutes} min of 1080p at 1 fps", "", f"{usage.ru_maxrss / 1024:.0f} MiB", "", "",
+            "< 250 MB" if minutes == 10 else "")
+
+
+def meaning(table, bench, **_):
+    videos = SHARED / "videos"
+    if not (videos / "truth").exists():
+        print("bench: no clips with known truth beside this checkout; meaning is left out", file=sys.stderr)
+        return
+    targets = {"cuts.found": "1", "events": ">= 3", "query": ">= 2.5"}
+    for name, value in json.loads(quiet([bench, "meaning", videos])).items():
+        target = next((target for start, target in targets.items() if name.startswith(start)), "")
+        table.row(f"built-in encoder, {name}", "", f"{value:.2f}", "", "", target)
+
+
+def clean_build(table, cache, **_):
+    scratch = cache / "build"
+    shutil.rmtree(scratch, ignore_errors=True)
+    quiet(["swift", "package", "--package-path", ROOT, "--scratch-path", scratch, "resolve"])
+    seconds, _ = whole_process(
+        ["swift", "build", "--package-path", ROOT, "--scratch-path", scratch, "-c", "release", "--product", "tokenreel"])
+    table.row("swift build of the command from clean", "", f"{seconds:.0f} s", "", "", "< 180 s")
+    shutil.rmtree(scratch)
+
+
+PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("--binaries", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--cache", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(PARTS), help="of " + ", ".join(PARTS))
+    parser.add_argument("--build", action="store_true", help="also time a build from clean")
+    options = parser.parse_args()
+    chosen = options.only.split(",")
+    for name in chosen:
+        if name not in PARTS:
+            parser.error(f"no part {name!r}; there are {', '.join(PARTS)}")
+    table = Table(options.rounds)
+    for name in chosen:
+        PARTS[name](
+            table=table, bench=options.binaries / "TokenReelBench", tokenreel=options.binaries / "tokenreel",
+            cache=options.cache)
+    if options.build:
+        clean_build(table, options.cache)
+
+
+if __name__ == "__main__":
+    main()
