@@ -13,6 +13,11 @@ package enum JSONValue: Sendable, Equatable {
     package struct Member: Sendable, Equatable {
         package let key: String
         package let value: JSONValue
+
+        package init(key: String, value: JSONValue) {
+            self.key = key
+            self.value = value
+        }
     }
 
     /// An object with the members whose value is not nil.

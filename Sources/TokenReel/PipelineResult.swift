@@ -35,7 +35,8 @@ public struct EncodedInput: Sendable {
         /// Seconds that encoding took, while the decoder went on.
         public let encodeSeconds: Double
 
-        var stages: [StageTiming] {
+        /// The same with the names of the stages.
+        public var stages: [StageTiming] {
             [
                 StageTiming(stage: "decode", seconds: decodeSeconds),
                 StageTiming(stage: "encode", seconds: encodeSeconds),

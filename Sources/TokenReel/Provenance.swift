@@ -23,6 +23,20 @@ extension Pipeline {
         return strings
     }
 
+    /// Where an unreduced grid comes from, for its metadata.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput``.
+    public func gridProvenance(
+        of input: OpenInput, _ encoded: EncodedInput
+    ) throws(TokenReelError) -> [String: String] {
+        var strings = encoded.facts
+        strings["source"] = input.name
+        strings["sha256"] = try input.digest(cancellation: request.cancellation)
+        strings["model"] = encoder.name
+        strings["sampling"] = samplingText
+        return strings
+    }
+
     /// Whether a stored result is what this pipeline would make of the input.
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
@@ -34,6 +48,17 @@ extension Pipeline {
         }
         return try provenance(of: input).allSatisfy { file.metadata[$0.key] == $0.value }
             && (queryDescription != nil || file.metadata["query"] == nil)
+    }
+
+    /// Names a query by its file, for ``queryDescription``.
+    ///
+    /// - Parameter kind: What the file holds, `image` or `embedding`.
+    /// - Throws: ``TokenReelError/Code/unreadableInput``.
+    public static func describeQuery(_ kind: String, path: String) throws(TokenReelError) -> String {
+        JSONValue.members([
+            kind: .string(InputSource.file(path).name),
+            "sha256": .string(try FileReader(path: path).digest(cancellation: nil)),
+        ]).text
     }
 
     private func recipeText() throws(TokenReelError) -> String {

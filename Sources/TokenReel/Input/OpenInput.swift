@@ -61,6 +61,12 @@ public final class OpenInput: Sendable {
         return digest
     }
 
+    /// Whether a file is one that this package wrote: reduced tokens or a token grid.
+    public static func isTokenFile(_ path: String) -> Bool {
+        guard let file = try? SafetensorsFile(path: path) else { return false }
+        return [TokenSequence.fileFormat, TokenGridFile.fileFormat].contains(file.metadata["format"])
+    }
+
     private static func content(at path: String, called name: String, _ limits: Limits) throws(TokenReelError)
         -> Content
     {

@@ -1,0 +1,80 @@
+internal import TokenCore
+internal import TokenReel
+internal import TokenReduction
+internal import VideoDecoding
+
+/// The reduction of one input of a batch.
+struct ReduceJob: Sendable {
+    let pipeline: Pipeline
+    let input: BatchInput
+    let output: OutputTarget
+    let dtype: TokenDType
+    let sourceName: String?
+    let createsFolder: Bool
+    let resumes: Bool
+    let isDryRun: Bool
+
+    /// How the job ended.
+    struct Outcome: Sendable {
+        enum Status: String, Sendable { case done, skipped, planned, failed }
+        let status: Status
+        let input: InputSource
+        let output: OutputTarget
+        var report: ReductionReport?
+        var forecast: Forecast?
+        var writeSeconds = 0.0
+        var notices: [String] = []
+        var error: TokenReelError?
+    }
+
+    /// Does the work; what goes wrong is part of the outcome, so that a batch can go on.
+    func run(progress: ProgressHandler?) -> Outcome {
+        do {
+            return try attempt(progress)
+        } catch {
+            return Outcome(status: .failed, input: input.source, output: output, error: error)
+        }
+    }
+
+    private func attempt(_ progress: ProgressHandler?) throws(TokenReelError) -> Outcome {
+        let cancellation = pipeline.request.cancellation
+        try cancellation?.check()
+        let opened = try OpenInput(
+            input.source, name: sourceName, limits: pipeline.decodeOptions.limits, cancellation: cancellation)
+        if isDryRun {
+            let forecast = try pipeline.forecast(opened)
+            return Outcome(status: .planned, input: input.source, output: output, forecast: forecast)
+        }
+        if resumes, case .file(let path) = output, let file = try? TokenSequenceFile(path: path),
+            try pipeline.wouldReproduce(file, from: opened, as: dtype)
+        {
+            return Outcome(status: .skipped, input: input.source, output: output)
+        }
+        let reduced = try pipeline.reduce(opened, progress: progress)
+        var outcome = Outcome(status: .done, input: input.source, output: output, report: reduced.report)
+        outcome.notices = reduced.report.notices
+        let beyond = dtype == .f16 ? reduced.sequence.valuesBeyondHalf : 0
+        if beyond > 0 {
+            outcome.notices.append("\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")
+        }
+        let start = ContinuousClock.now
+        switch output {
+        case .standardOutput:
+            try reduced.sequence.write(
+                to: 1, metadata: reduced.metadata, dtype: dtype, cancellation: cancellation)
+        case .file(let path):
+            if createsFolder { try output.createFolder() }
+            try reduced.sequence.write(
+                to: path, metadata: reduced.metadata, dtype: dtype, cancellation: cancellation)
+        }
+        outcome.writeSeconds = (ContinuousClock.now - start) / .seconds(1)
+        return outcome
+    }
+}
+
+extension ReduceJob.Outcome {
+    /// Seconds of every stage, writing included.
+    var stages: [StageTiming] {
+        (report?.stages ?? []) + (status == .done ? [StageTiming(stage: "write", seconds: writeSeconds)] : [])
+    }
+}

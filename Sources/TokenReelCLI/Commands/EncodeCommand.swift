@@ -1,0 +1,126 @@
+internal import ArgumentParser
+internal import TokenCore
+internal import TokenReduction
+internal import TokenReel
+internal import VideoDecoding
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// `tokenreel encode`.
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode", abstract: "Write all tokens of a video, unreduced, as a token grid.",
+        discussion: """
+            The grid can be reduced later, here or elsewhere. Without -o the grid of clip.mp4 is clip.safetensors in the \
+            current folder.
+            """)
+
+    @Argument(help: "A video, an address, or -.")
+    var input: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
+    var output: String?
+
+    @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+
+    @Option(help: "How tokens are stored: f16, bf16 or f32.")
+    var dtype: TokenDType = .f32
+
+    @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
+    var sourceName: String?
+
+    @Option(help: "Threads of the decoder; never changes a result. (default: all cores)")
+    var threads: Int?
+
+    @Flag(help: "Replace an output that is not a token file.")
+    var overwrite = false
+
+    @Flag(help: "Report as JSON on standard output.")
+    var json = false
+
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+    @OptionGroup(title: "Talk") var talk: TalkOptions
+
+    mutating func validate() throws {
+        guard !(json && output == "-") else {
+            throw ValidationError("--json and the tokens of -o - both want standard output; write one to a file.")
+        }
+        if let threads, !(1...1024 ~= threads) {
+            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
+        }
+    }
+
+    func run() throws {
+        let console = talk.console
+        try console.ending { () throws(TokenReelError) in
+            let cores = ProcessInfo.processInfo.activeProcessorCount
+            let pipeline = try sampling.pipeline(limits, threads: threads ?? cores)
+            let source = InputSource(argument: input)
+            let target =
+                output.map(OutputTarget.init(argument:))
+                ?? OutputNames.targets(for: [BatchInput(source: source, relativePath: source.name)], in: nil)[0]
+            try target.check(against: [source], mayOverwrite: overwrite)
+            let opened = try OpenInput(
+                source, name: sourceName, limits: limits.limits, cancellation: Interruption.cancellation)
+            guard !opened.isGrid else {
+                throw TokenReelError(
+                    .unsupportedInput, subject: input, found: "a token grid already", allowed: "a video")
+            }
+            let progress = ProgressDisplay(isShown: talk.showsProgress, total: 1)
+            let encoded = try pipeline.encode(opened) { progress.update(0, named: source.name, $0) }
+            progress.finish()
+            try write(encoded, pipeline.gridProvenance(of: opened, encoded), to: target)
+            try tell(encoded, target, console)
+            return .success
+        }
+    }
+
+    private func write(
+        _ encoded: EncodedInput, _ metadata: [String: String], to target: OutputTarget
+    ) throws(TokenReelError) {
+        let cancellation = Interruption.cancellation
+        switch target {
+        case .standardOutput:
+            try encoded.grid.write(to: 1, metadata: metadata, dtype: dtype, cancellation: cancellation)
+        case .file(let path):
+            try encoded.grid.write(to: path, metadata: metadata, dtype: dtype, cancellation: cancellation)
+        }
+    }
+
+    private func tell(
+        _ encoded: EncodedInput, _ target: OutputTarget, _ console: Console
+    ) throws(TokenReelError) {
+        let seconds = encoded.video?.stages ?? []
+        if json {
+            let members = JSONValue.members([
+                "input": .string(input), "output": .string(target.name), "status": .string("done"),
+                "video": encoded.video.map { ReduceJSON.describe($0.info) },
+                "grid": ReduceJSON.describe(encoded.grid.shape),
+                "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
+                "decoding": encoded.video.map { ReduceJSON.describe($0.statistics) },
+                "notices": .array((encoded.video?.statistics.notices ?? []).map(JSONValue.string)),
+                "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
+            ])
+            return try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(members)).text)
+        }
+        var lines = ["\(Console.printable(input)) -> \(Console.printable(target.name))"]
+        if let video = encoded.video { lines.append(ReduceText.line("video", ReduceText.describe(video.info))) }
+        lines.append(ReduceText.line("grid", ReduceText.describe(encoded.grid.shape)))
+        lines.append(
+            ReduceText.line(
+                "seconds", seconds.map { "\($0.stage) \(Figures.fixed($0.seconds, 2))" }.joined(separator: ", ")))
+        for notice in encoded.video?.statistics.notices ?? [] {
+            lines.append(ReduceText.line("note", Console.printable(notice)))
+        }
+        let text = lines.joined(separator: "\n")
+        if target == .standardOutput {
+            console.say(text)
+        } else if console.verbosity != .quiet {
+            try Console.result(text)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+internal import ArgumentParser
+internal import TokenCore
+internal import TokenReel
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// `tokenreel reduce`.
+struct ReduceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reduce", abstract: "Reduce videos or token grids to few tokens.",
+        discussion: """
+            Inputs are video files, folders of them, addresses, token grids (.safetensors), or - for standard input. \
+            Without -o and --out-dir the result of clip.mp4 is clip.safetensors in the current folder.
+            """)
+
+    @Argument(help: "Videos, folders, addresses, token grids, or -.")
+    var inputs: [String]
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("The folder for the results of several inputs.", valueName: "folder"))
+    var outDir: String?
+
+    @OptionGroup(title: "Method") var method: MethodOptions
+    @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+
+    @Option(help: "How tokens are stored: f16, bf16 or f32.")
+    var dtype: TokenDType = .f16
+
+    @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
+    var sourceName: String?
+
+    @Option(help: "Inputs to work on at the same time.")
+    var jobs = 1
+
+    @Option(help: "Threads for each input; never changes a result. (default: the cores there are, divided by jobs)")
+    var threads: Int?
+
+    @Flag(help: "Skip inputs whose result is there, whole, and made the same way from the same bytes.")
+    var resume = false
+
+    @Flag(help: "Replace an output that is not a token file.")
+    var overwrite = false
+
+    @Flag(help: "Say what would be done, and stop.")
+    var dryRun = false
+
+    @Flag(help: "Report as JSON on standard output.")
+    var json = false
+
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+    @OptionGroup(title: "Talk") var talk: TalkOptions
+
+    mutating func validate() throws {
+        guard output == nil || outDir == nil else { throw ValidationError("Give only one of --output and --out-dir.") }
+        guard !(json && output == "-") else {
+            throw ValidationError("--json and the tokens of -o - both want standard output; write one to a file.")
+        }
+        guard 1...1024 ~= jobs else { throw ValidationError("--jobs must be 1 to 1024, not \(jobs).") }
+        if let threads, !(1...1024 ~= threads) {
+            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
+        }
+        guard sourceName == nil || inputs.count == 1 else {
+            throw ValidationError("--source-name names one input, not \(inputs.count).")
+        }
+    }
+
+    func run() throws {
+        let console = talk.console
+        try console.ending { () throws(TokenReelError) in
+            let batch = try makeBatch()
+            let outcomes = batch.run { outcome in tell(outcome, console) }
+            if json {
+                try Console.result(ReduceJSON.report(outcomes).text)
+            } else if outcomes.count > 1 {
+                console.say(ReduceText.summary(outcomes))
+            }
+            return ReduceBatch.exitCode(outcomes)
+        }
+    }
+
+    private func makeBatch() throws(TokenReelError) -> ReduceBatch {
+        let inputs = try InputList.expand(inputs)
+        guard output == nil || inputs.count == 1 else {
+            throw TokenReelError(
+                .invalidArgument, subject: "--output", found: "one file for \(inputs.count) inputs",
+                remedy: "name a folder with --out-dir")
+        }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        var pipeline = try sampling.pipeline(limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
+        try method.apply(to: &pipeline)
+        let folder = try checkedFolder()
+        let targets =
+            output.map { [OutputTarget(argument: $0)] } ?? OutputNames.targets(for: inputs, in: folder)
+        for target in targets { try target.check(against: inputs.map(\.source), mayOverwrite: overwrite) }
+        return ReduceBatch(
+            jobs: zip(inputs, targets).map { input, target in
+                ReduceJob(
+                    pipeline: pipeline, input: input, output: target, dtype: dtype, sourceName: sourceName,
+                    createsFolder: outDir != nil, resumes: resume, isDryRun: dryRun)
+            }, simultaneous: jobs,
+            progress: ProgressDisplay(isShown: talk.showsProgress, total: inputs.count))
+    }
+
+    private func checkedFolder() throws(TokenReelError) -> String? {
+        guard let outDir else { return nil }
+        guard !outDir.isEmpty else {
+            throw TokenReelError(.invalidArgument, subject: "--out-dir", found: "an empty name", allowed: "a folder")
+        }
+        return outDir
+    }
+
+    private func tell(_ outcome: ReduceJob.Outcome, _ console: Console) {
+        if let error = outcome.error { console.report(error) }
+        guard !json else { return }
+        guard let text = ReduceText.outcome(outcome, verbosity: console.verbosity) else { return }
+        // Where the tokens themselves go to standard output, the summary is talk.
+        if outcome.output == .standardOutput {
+            console.say(text)
+        } else if console.verbosity != .quiet {
+            try? Console.result(text)
+        }
+    }
+}
