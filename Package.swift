@@ -39,7 +39,7 @@ let package = Package(
         library("Safetensors", ["TokenCore"]),
         library("TensorOps", ["TokenCore", "COpenBLAS", "CKernels"]),
         library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
-        library("VisionEncoding", ["TokenCore", "TensorOps"]),
+        library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
         library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
         .executableTarget(
@@ -61,7 +61,7 @@ let package = Package(
         tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
-        tests("VisionEncoding"),
+        tests("VisionEncoding", ["Safetensors"], exclude: ["Fixtures"]),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests("TokenReelCLI"),
