@@ -85,6 +85,16 @@ def vision_expectations(tower, pixels, layer=-1, classes=False, head=None):
     return expected
 
 
+def preprocessing(name, side):
+    """The file that says how pictures become pixels, as the published checkpoints of the family have it."""
+    if name.startswith("clip"):
+        return {"image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": side},
+                "do_center_crop": True, "crop_size": {"height": side, "width": side}, "resample": 3,
+                "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
+    return {"image_processor_type": "SiglipImageProcessor", "do_resize": True, "size": {"height": side, "width": side},
+            "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
 def write(name, model, expected, config=None, **options):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -95,6 +105,7 @@ def write(name, model, expected, config=None, **options):
         text = json.loads((folder / "config.json").read_text())
         config(text)
         (folder / "config.json").write_text(json.dumps(text, indent=1) + "\n")
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing(name, expected["pixels"].shape[-1])))
     save_file({key: value.detach().float().contiguous().clone() if value.is_floating_point() else value.contiguous().clone()
                for key, value in expected.items()}, folder / "expected.safetensors")
 
@@ -221,6 +232,7 @@ def full(folder):
         output, seconds = timed(model, pixels)
         print(name, f"{seconds:.2f} s a frame in transformers, f32, {torch.get_num_threads()} threads")
         model.save_pretrained(folder / name)
+        (folder / name / "preprocessor_config.json").write_text(json.dumps(preprocessing(name, size)))
         states = output.hidden_states
         save_file({"pixels": pixels, "hidden.1": states[1].contiguous().clone(),
                    f"hidden.{len(states) - 1}": states[-1].contiguous().clone(),

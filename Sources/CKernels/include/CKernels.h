@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "resample.h"
 #include "transformer.h"
 
 // Sum of a[i] * b[i].

@@ -10,7 +10,7 @@ public import TokenCore
 ///
 /// A frame is encoded on the calling thread in single precision. Weights are shared by all threads; each frame under way
 /// takes a workspace of about `4 n (6 width + inner)` bytes for `n` tokens, kept for the next one.
-public struct VisionTower: Sendable {
+public struct VisionTower: FrameEncoder {
     /// The checkpoint's `model_type`.
     public let modelType: String
     /// What is read from the model.
@@ -24,12 +24,14 @@ public struct VisionTower: Sendable {
 
     let vision: VisionTransformer
     private let projector: Projector?
-    private let shared: SharedSpace?
+    let shared: SharedSpace?
     /// Whether every layer runs, so that what follows the last one has a meaning.
     private let runsAllLayers: Bool
     /// Whether tower tokens have gone through the final norm, as SigLIP's `last_hidden_state` has.
-    private let tokensAreNormed: Bool
-    private let workspaces: WorkspacePool
+    let tokensAreNormed: Bool
+    let workspaces: WorkspacePool
+    /// Brings frames to the size and range that the model was trained on.
+    let preprocessor: ImagePreprocessor
 
     /// Reads the vision tower of a checkpoint.
     ///
@@ -40,9 +42,7 @@ public struct VisionTower: Sendable {
         _ folder: CheckpointFolder, options: VisionTowerOptions = VisionTowerOptions()
     ) throws(TokenReelError) {
         guard let configuration = folder.configuration.vision,
-            let prefix = try folder.prefix(of: PatchEmbedding.landmark).map({
-                String($0)
-            })
+            let prefix = try folder.prefix(of: PatchEmbedding.landmark)
         else {
             throw TokenReelError(
                 .unsupportedInput, subject: folder.path, found: "no vision tower in a \(folder.modelType) checkpoint",
@@ -62,6 +62,7 @@ public struct VisionTower: Sendable {
         newline = projector?.newline
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
         workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0)
+        preprocessor = try Self.preprocessor(folder, configuration)
         try checkOptions(in: folder)
     }
 
@@ -171,7 +172,7 @@ public struct VisionTower: Sendable {
     }
 
     /// Encodes a frame of normalised pixels, with saliency as ``VisionTowerOptions/saliency`` says.
-    func encode(
+    package func encode(
         pixels: UnsafeBufferPointer<Float>, tokens: UnsafeMutableBufferPointer<Float>,
         saliency: UnsafeMutableBufferPointer<Float>
     ) throws(TokenReelError) {
@@ -193,41 +194,6 @@ public struct VisionTower: Sendable {
         }
     }
 
-    /// Brings tower tokens into the space that the checkpoint's text embeddings lie in, each on its own.
-    ///
-    /// - Parameter tokens: `[n, width]` in ``FeatureSpace/tower``, as this tower wrote them.
-    /// - Returns: `[n, sharedChannels]`, not normalised.
-    /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint has no way there,
-    ///   ``TokenReelError/Code/invalidArgument`` for tokens of another width.
-    public func sharedVectors(of tokens: UnsafeBufferPointer<Float>) throws(TokenReelError) -> [Float] {
-        let width = vision.configuration.width
-        guard let shared, let outputs = sharedChannels else {
-            throw TokenReelError(
-                .unsupportedInput, subject: "\(modelType) checkpoint", found: "no space shared with text",
-                allowed: "a CLIP or SigLIP checkpoint with both towers")
-        }
-        guard tokens.count.isMultiple(of: width) else {
-            throw TokenReelError(
-                .invalidArgument, subject: "tokens for the shared space", found: "\(tokens.count) numbers",
-                allowed: "rows of \(width)")
-        }
-        let count = tokens.count / width
-        return workspaces.withWorkspace { workspace in
-            [Float](unsafeUninitializedCapacity: count * outputs) { output, written in
-                if let source = tokens.baseAddress, let target = output.baseAddress {
-                    for rows in Rows.blocks(of: count, size: vision.tokens) {
-                        let block = MatrixView(source + rows.lowerBound * width, rows: rows.count, columns: width)
-                        shared.bring(
-                            tokensAreNormed ? block : normed(block, workspace),
-                            into: MutableMatrixView(
-                                target + rows.lowerBound * outputs, rows: rows.count, columns: outputs), workspace)
-                    }
-                }
-                written = count * outputs
-            }
-        }
-    }
-
     // MARK: Steps
 
     private func attentionRecord() -> AttentionRecord? {
@@ -235,7 +201,7 @@ public struct VisionTower: Sendable {
         return AttentionRecord(layer: options.saliencyLayer < 0 ? runs + options.saliencyLayer : options.saliencyLayer)
     }
 
-    private func normed(_ states: MatrixView, _ workspace: Workspace) -> MatrixView {
+    func normed(_ states: MatrixView, _ workspace: Workspace) -> MatrixView {
         let normed = workspace.normed(states.rows)
         vision.postNorm.apply(states, into: normed)
         return normed.readOnly
