@@ -61,7 +61,7 @@ let package = Package(
         tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
-        tests("VisionEncoding", ["Safetensors"], exclude: ["Fixtures"]),
+        tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests("TokenReelCLI"),
