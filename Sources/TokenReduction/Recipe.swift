@@ -43,10 +43,13 @@ public struct Recipe: Sendable {
             clock.lap(.segment)
         }
         let pruner = activePruner(request, &notices)
+        let exact = request.asPublished ? nil : Reconciliation(input)
         var plan = ReductionPlan.identity(grid.shape.tokenCount)
         if let merger {
             let candidates = pruner == nil ? Double(count) : (Double(count) * candidatesPerToken).rounded(.up)
-            plan = try merger.plan(for: input, segments: segments, count: min(Int(candidates), grid.shape.tokenCount))
+            let wanted = min(Int(candidates), grid.shape.tokenCount)
+            plan = try merger.plan(for: input, segments: segments, count: wanted)
+            plan = exact?.reconcile(plan, to: wanted) ?? plan
             clock.lap(.merge)
         }
         if let pruner {
@@ -64,13 +67,10 @@ public struct Recipe: Sendable {
             hash = tokenHash
             clock.lap(.hash)
         }
-        let isCountFree = request.asPublished || (emitsCodebook && request.codebook != nil)
-        if !isCountFree {
-            plan = Reconciliation(input).reconcile(plan, to: count)
-            clock.lap("reconcile")
-        } else if !request.asPublished {
-            plan = plan.inReadingOrder()
-        }
+        // A codebook whose size was asked for decides the number of tokens by itself.
+        let total = emitsCodebook && request.codebook != nil ? plan.count : count
+        plan = exact?.reconcile(plan, to: total) ?? plan
+        clock.lap("reconcile")
         return Reduction(
             plan: plan, segments: segments, relevance: relevance(of: plan, input), tokenHash: hash,
             stageSeconds: clock.timings, notices: notices)
