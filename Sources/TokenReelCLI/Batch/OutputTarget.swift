@@ -1,3 +1,6 @@
+internal import TokenCore
+internal import TokenReel
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import TokenCore
-internal import TokenReel
 
 #if canImport(FoundationEssentials)
     internal import FoundationEssentials

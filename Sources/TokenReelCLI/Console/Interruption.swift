@@ -1,3 +1,7 @@
+internal import ArgumentParser
+internal import Synchronization
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import ArgumentParser
-internal import Synchronization
-internal import TokenCore
 
 /// Turns Ctrl-C and a request to terminate into a cancellation, so that no half-written file is left behind.
 enum Interruption {
