@@ -23,7 +23,8 @@ public struct Recipe: Sendable {
             .union(isPrunerOptional ? [] : pruner?.needs ?? [])
     }
 
-    /// Reduces a grid: segments, merges, prunes and hashes as far as the recipe has the stage, then makes the count exact.
+    /// Reduces a grid: segments, merges, prunes and hashes as far as the recipe has the stage, then makes the count
+    /// exact.
     ///
     /// The same grid and request give the same plan whatever the number of workers.
     ///
