@@ -213,7 +213,11 @@ extension Demuxer {
         // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
         var decoderOptions = [OpaquePointer?](repeating: nil, count: count)
         for index in 0..<count {
-            av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            // These two are probed by their headers, without a buffer for the picture, and so can name its size.
+            let codec = context.pointee.streams?[index]?.pointee.codecpar.pointee.codec_id
+            if codec != AV_CODEC_ID_PNG, codec != AV_CODEC_ID_MJPEG {
+                av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            }
             av_dict_set(&decoderOptions[index], "threads", "1", 0)
         }
         let found = avformat_find_stream_info(context, &decoderOptions)
