@@ -10,7 +10,4 @@
 public enum Exponential {
     /// e to the power of `x`.
     public static func value(_ x: Float) -> Float { expf(x) }
-
-    /// Natural logarithm of `x`.
-    public static func logarithm(_ x: Double) -> Double { log(x) }
 }

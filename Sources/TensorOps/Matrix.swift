@@ -21,6 +21,16 @@ public enum Matrix {
             b.baseAddress, blasint(k), 0, output.baseAddress, blasint(n))
     }
 
+    /// The same as an array of `m * n` numbers.
+    public static func products(
+        _ a: UnsafeBufferPointer<Float>, rows m: Int, _ b: UnsafeBufferPointer<Float>, rows n: Int, channels k: Int
+    ) -> [Float] {
+        [Float](unsafeUninitializedCapacity: m * n) { output, count in
+            products(a, rows: m, b, rows: n, channels: k, into: output)
+            count = m * n
+        }
+    }
+
     /// `[n, n]` Euclidean distances between the rows of `values [n, channels]`, times `scale`.
     ///
     /// Uses `|x|^2 + |y|^2 - 2xy`, clamped at zero, with an exact zero diagonal.

@@ -31,7 +31,7 @@ public struct Recipe: Sendable {
     ///   a query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
         let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
-        var notices = try checkSignals(grid, request)
+        let notices = try checkSignals(grid, request)
         var clock = StageClock()
         let input = try ReductionInput(grid, request)
         clock.lap("compare")
@@ -42,11 +42,16 @@ public struct Recipe: Sendable {
             segments = try segmenter.segments(of: input)
             clock.lap(.segment)
         }
-        let pruner = activePruner(request, &notices)
+        // Without a query merging meets the budget alone.
+        let isPrunerIdle = request.query == nil && pruner?.needs.contains(.query) == true
+        let pruner = isPrunerIdle ? nil : pruner
+        let exact = request.asPublished ? nil : Reconciliation(input)
         var plan = ReductionPlan.identity(grid.shape.tokenCount)
         if let merger {
             let candidates = pruner == nil ? Double(count) : (Double(count) * candidatesPerToken).rounded(.up)
-            plan = try merger.plan(for: input, segments: segments, count: min(Int(candidates), grid.shape.tokenCount))
+            let wanted = min(Int(candidates), grid.shape.tokenCount)
+            plan = try merger.plan(for: input, segments: segments, count: wanted)
+            plan = exact?.reconcile(plan, to: wanted) ?? plan
             clock.lap(.merge)
         }
         if let pruner {
@@ -64,13 +69,10 @@ public struct Recipe: Sendable {
             hash = tokenHash
             clock.lap(.hash)
         }
-        let isCountFree = request.asPublished || (emitsCodebook && request.codebook != nil)
-        if !isCountFree {
-            plan = Reconciliation(input).reconcile(plan, to: count)
-            clock.lap("reconcile")
-        } else if !request.asPublished {
-            plan = plan.inReadingOrder()
-        }
+        // A codebook whose size was asked for decides the number of tokens by itself.
+        let total = emitsCodebook && request.codebook != nil ? plan.count : count
+        plan = exact?.reconcile(plan, to: total) ?? plan
+        clock.lap("reconcile")
         return Reduction(
             plan: plan, segments: segments, relevance: relevance(of: plan, input), tokenHash: hash,
             stageSeconds: clock.timings, notices: notices)
@@ -114,12 +116,6 @@ public struct Recipe: Sendable {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
-    }
-
-    private func activePruner(_ request: ReductionRequest, _ notices: inout [String]) -> (any TokenPruner)? {
-        guard let pruner, pruner.needs.contains(.query), request.query == nil else { return pruner }
-        notices.append("Without a query the pruning stage was passed over; merging met the budget alone.")
-        return nil
     }
 
     private func codebookSize(_ request: ReductionRequest, _ count: Int) -> CodebookSize? {

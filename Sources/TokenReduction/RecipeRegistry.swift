@@ -35,7 +35,8 @@ public enum RecipeRegistry {
             source:
                 "Static/dynamic merging after HoliTom with clusters instead of attention, then query relevance and a codebook",
             segmenter: RedundancySegmenter.self, merger: StaticDynamicMerger.self, pruner: QueryRelevancePruner.self,
-            hasher: CodebookHasher.self, defaults: ["contextual": 1, "plain-mean": 1], candidatesPerToken: 3,
+            hasher: CodebookHasher.self, defaults: ["contextual": 1, "plain-mean": 1, "rests": 1, "novelty": 1],
+            candidatesPerToken: 3,
             isPublished: false),
         describe(
             "holitom", "Merges what stays still, keeps what attention marks; needs a saliency signal.",

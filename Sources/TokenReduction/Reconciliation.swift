@@ -5,8 +5,8 @@ package import TokenCore
 ///
 /// Serving stacks size their placeholders before a pixel is read, so the count must be exact whatever a method's own
 /// rounding says. Too many: the rows that stand for the fewest sources are folded into the nearest row that stays. Too
-/// few: the sources that their row represents worst get a token of their own. Rows are compared with rows whose anchors
-/// are near in reading order only, so the cost is linear in the length of the video.
+/// few: the sources that no token represents well get one of their own. Tokens are compared with tokens whose anchors are
+/// near in reading order only, so the cost is linear in the length of the video.
 package struct Reconciliation {
     private let input: ReductionInput
 
@@ -80,24 +80,34 @@ package struct Reconciliation {
         return .init(anchor: row.anchor, sources: sources, weights: stay.map { row.weights[$0] * before / after })
     }
 
-    /// Cosine of each source to the token that owns it, or for an orphan to the best token nearby.
+    /// Cosine of each source to the best of the token that owns it and the tokens nearby.
     private func representation(of sources: [Int], by plan: ReductionPlan) -> [Float] {
         guard plan.count > 0 else { return Array(repeating: -1, count: sources.count) }
         let owners = plan.owners
         let units = units(of: plan)
-        let values = input.grid.values
-        return sources.mapParallel(workers: input.workers) { source in
-            guard input.norms[source] > 0 else { return 1 }
-            let candidates: Range<Int>
-            if owners[source] >= 0 {
-                candidates = Int(owners[source])..<Int(owners[source]) + 1
-            } else {
-                let place = plan.anchors.partitioningIndex { $0 > source }
-                candidates = max(0, place - Self.window)..<min(plan.count, place + Self.window)
+        // Sources of a frame lie at nearly the same place in reading order, so they share what is near.
+        let cells = input.grid.shape.tokensPerFrame
+        let frames = Dictionary(grouping: sources) { $0 / cells }.sorted { $0.key < $1.key }.map(\.value)
+        return frames.mapParallel(workers: input.workers) { sources -> [Float] in
+            let place = plan.anchors.partitioningIndex { $0 > sources[0] }
+            let near = max(0, place - Self.window)..<min(plan.count, place + Self.window)
+            let values = input.grid.values.gathering(sources, channels: input.channels)
+            let products = values.withUnsafeBufferPointer { values in
+                units.withRows(near, channels: input.channels) { units in
+                    Matrix.products(values, rows: sources.count, units, rows: near.count, channels: input.channels)
+                }
             }
-            let best = candidates.reduce(-Float.infinity) { max($0, cosine(values, source, units, $1)) }
-            return best / input.norms[source]
-        }
+            return sources.enumerated().map { index, source in
+                guard input.norms[source] > 0 else { return 1 }
+                var best = products[index * near.count..<(index + 1) * near.count].reduce(-Float.infinity) {
+                    max($0, $1)
+                }
+                if owners[source] >= 0 {
+                    best = max(best, cosine(input.grid.values, source, units, Int(owners[source])))
+                }
+                return best / input.norms[source]
+            }
+        }.flatMap { $0 }
     }
 
     // MARK: Comparing

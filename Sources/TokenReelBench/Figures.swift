@@ -29,6 +29,13 @@ func timed<Result>(_ work: () throws -> Result) rethrows -> (result: Result, sec
     return (result, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
 }
 
+/// Processor time that this process has taken, all threads together.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
 /// A whole number among the arguments.
 func number(_ arguments: [String], _ index: Int) throws -> Int {
     guard arguments.indices ~= index, let value = Int(arguments[index]), value > 0 else { throw Usage() }

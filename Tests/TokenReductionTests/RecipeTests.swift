@@ -24,12 +24,12 @@ import TokenReduction
                 // Contextual clusters are what most parameters of merging act on.
                 let others =
                     descriptor.parameters.contains { $0.name == "contextual" } && parameter.name != "contextual"
-                    ? ["contextual": "0.5"] : [:]
+                    ? ["contextual": "0.5", "plain-mean": "0"] : [:]
                 let base = try RecipeRegistry.recipe(named: name, parameters: others).reduce(grid, request)
                 for value in [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3] {
                     let text = parameter.isWhole ? "\(Int(value))" : "\(value)"
                     guard parameter.range.contains(value), let parsed = try? parameter.parse(text),
-                        parsed != parameter.defaultValue
+                        parsed != others[parameter.name].flatMap(Double.init) ?? parameter.defaultValue
                     else { continue }
                     let changed = try RecipeRegistry.recipe(
                         named: name, parameters: others.merging([parameter.name: text]) { $1 }

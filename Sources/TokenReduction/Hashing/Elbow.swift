@@ -1,10 +1,6 @@
-internal import TensorOps
-internal import TokenCore
-
 /// Where the curve of distortion against codebook size bends: more codes than that buy little.
 package enum Elbow {
-    /// The point farthest below the chord from first to last, on a logarithmic axis of size (Satopää et al., "Finding a
-    /// kneedle in a haystack", 2011).
+    /// The point farthest below the chord from first to last (Satopää et al., "Finding a kneedle in a haystack", 2011).
     ///
     /// Of equals the smaller size.
     ///
@@ -17,7 +13,7 @@ package enum Elbow {
             lowest = min(lowest, distortion)
             return lowest
         }
-        let positions = sizes.map { Exponential.logarithm(Double($0)) }
+        let positions = sizes.map(Double.init)
         guard let left = positions.first, let right = positions.last, let top = falling.first, right > left,
             top > lowest
         else { return sizes[0] }

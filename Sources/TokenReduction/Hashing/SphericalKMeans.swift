@@ -169,14 +169,10 @@ private struct Step {
         _ tokens: TensorBuffer<Float>, rows: Range<Int>, _ centroids: TensorBuffer<Float>, channels: Int
     ) -> (labels: [Int32], similarity: [Float]) {
         let codes = centroids.count / channels
-        let products = [Float](unsafeUninitializedCapacity: rows.count * codes) { output, count in
-            tokens.withRows(rows, channels: channels) { tokens in
-                centroids.withUnsafeBufferPointer { centroids in
-                    Matrix.products(
-                        tokens, rows: rows.count, centroids, rows: codes, channels: channels, into: output)
-                }
+        let products = tokens.withRows(rows, channels: channels) { tokens in
+            centroids.withUnsafeBufferPointer { centroids in
+                Matrix.products(tokens, rows: rows.count, centroids, rows: codes, channels: channels)
             }
-            count = rows.count * codes
         }
         return products.withUnsafeBufferPointer { products in
             let labels = (0..<rows.count).map { row in

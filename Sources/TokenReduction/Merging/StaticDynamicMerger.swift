@@ -11,6 +11,11 @@ internal import TokenCore
 ///
 ///     beta * centre + (1 - beta) * mean of the other members
 ///
+/// Beyond the paper, `rests` joins the frames in which a moving cell rests: a cell that changes once in a segment then
+/// costs two tokens instead of one a frame. And `novelty` shares the budget by `(1 - similarity to the frame before) /
+/// (1 - tau)`, up to 1 a token, so that a background seen before costs little and a cut or a moving object gets its due;
+/// what the budget holds beyond that is left to the reconciling step.
+///
 /// Shapes: `[T, N, D]` to `[count, D]`. Anchors: static clusters take their centre's cell in the segment's first frame.
 /// Cost: O(T N D) to read, O(n^2 D) for each clustered set of n tokens.
 ///
@@ -29,6 +34,8 @@ struct StaticDynamicMerger: TokenMerger {
                 "Share of a frame's tokens that are clusters; the rest are the most salient."),
             .real("beta", 0.6, in: 0...1, "Weight of a cluster's centre against the mean of its other members."),
             .whole("plain-mean", 0, in: 0...1, "1 averages a cluster's members equally instead of using beta."),
+            .whole("rests", 0, in: 0...1, "1 averages a moving cell over the frames in which it rests, too."),
+            .whole("novelty", 0, in: 0...1, "1 shares the budget by how much is new instead of by number of tokens."),
             .whole("neighbours", 7, in: 1...1000, "Nearest neighbours that make up a token's density."),
         ],
         needs: [.saliency], cost: "O(T N D + T N^2 D)")
@@ -39,6 +46,8 @@ struct StaticDynamicMerger: TokenMerger {
     private let contextual: Double
     private let beta: Float
     private let isPlainMean: Bool
+    private let mergesRests: Bool
+    private let sharesByNovelty: Bool
     private let neighbours: Int
 
     init(_ values: ParameterValues) {
@@ -46,26 +55,30 @@ struct StaticDynamicMerger: TokenMerger {
         contextual = values.real("contextual")
         beta = Float(values.real("beta"))
         isPlainMean = values.flag("plain-mean")
+        mergesRests = values.flag("rests")
+        sharesByNovelty = values.flag("novelty")
         neighbours = values.whole("neighbours")
     }
 
-    /// Tokens that share a budget: the static cells of a segment, or the dynamic tokens of one frame.
-    private struct Group {
+    /// One cell over some frames, whose tokens become one.
+    private struct Run {
+        let cell: Int
         let frames: Range<Int>
-        let cells: [Int]
+    }
+
+    /// Runs that share a budget: the still cells of a segment, or what begins in one frame.
+    private struct Group {
+        let runs: [Run]
         let isStatic: Bool
     }
 
     func plan(for input: ReductionInput, segments: [Segment], count: Int) throws(TokenReelError) -> ReductionPlan {
         let groups = groups(in: input, segments)
-        let counts = input.asPublished ? publishedCounts(groups, input, count) : exactCounts(groups, count)
-        let saliency = needs.contains(.saliency) ? input.saliency() : []
+        let counts = input.asPublished ? publishedCounts(groups, input, count) : exactCounts(groups, input, count)
+        let saliency = needs.contains(.saliency) ? input.saliency() : nil
         let rows = try Parallel.map(count: groups.count, workers: input.workers) { index throws(TokenReelError) in
             try input.checkCancellation()
-            let group = groups[index]
-            return group.isStatic
-                ? staticRows(of: group, count: counts[index], input)
-                : dynamicRows(of: group, count: counts[index], saliency, input)
+            return self.rows(of: groups[index], count: counts[index], saliency, input)
         }
         return ReductionPlan(sourceCount: input.grid.shape.tokenCount, rows: rows.flatMap { $0 })
     }
@@ -76,108 +89,120 @@ struct StaticDynamicMerger: TokenMerger {
             let still = input.temporalSimilarity.staticCells(in: segment, above: threshold)
             var isStill = [Bool](repeating: false, count: cells)
             for cell in still { isStill[cell] = true }
-            let moving = (0..<cells).filter { !isStill[$0] }
-            let dynamic = segment.frames.map { Group(frames: $0..<$0 + 1, cells: moving, isStatic: false) }
-            let all = [Group(frames: segment.frames, cells: still, isStatic: true)] + dynamic
-            return all.filter { !$0.cells.isEmpty }
+            let background = Group(runs: still.map { Run(cell: $0, frames: segment.frames) }, isStatic: true)
+            var beginning = [[Run]](repeating: [], count: segment.count)
+            for cell in 0..<cells where !isStill[cell] {
+                for run in runs(of: cell, in: segment, input.temporalSimilarity) {
+                    beginning[run.frames.lowerBound - segment.start].append(run)
+                }
+            }
+            let all = [background] + beginning.map { Group(runs: $0, isStatic: false) }
+            return all.filter { !$0.runs.isEmpty }
         }
+    }
+
+    /// A moving cell's frames, one by one, or joined as long as it rests.
+    private func runs(of cell: Int, in segment: Segment, _ similarity: TemporalSimilarity) -> [Run] {
+        var runs: [Run] = []
+        var start = segment.start
+        for frame in segment.frames {
+            let isLast = frame == segment.end - 1
+            let rests = !isLast && mergesRests && similarity.values[frame * similarity.cells + cell] > threshold
+            if !rests {
+                runs.append(Run(cell: cell, frames: start..<frame + 1))
+                start = frame + 1
+            }
+        }
+        return runs
     }
 
     // MARK: How many tokens each group gets
 
-    private func exactCounts(_ groups: [Group], _ count: Int) -> [Int] {
-        Apportionment.share(count, among: groups.map { Double($0.cells.count) }, capacities: groups.map(\.cells.count))
+    private func exactCounts(_ groups: [Group], _ input: ReductionInput, _ count: Int) -> [Int] {
+        let weights = groups.map { weight(of: $0, input.temporalSimilarity) }
+        // More tokens than there is news are better spent one by one on what is represented worst.
+        let news = Int(weights.reduce(0, +).rounded(.up))
+        return Apportionment.share(
+            sharesByNovelty ? min(count, news) : count, among: weights, capacities: groups.map(\.runs.count))
     }
+
+    /// How much of the budget a group deserves: its number of runs, or how much of them is new.
+    private func weight(of group: Group, _ similarity: TemporalSimilarity) -> Double {
+        guard sharesByNovelty else { return Double(group.runs.count) }
+        return group.runs.reduce(0) { sum, run in
+            guard let before = run.frames.lowerBound > 0 ? run.frames.lowerBound - 1 : nil else { return sum + 1 }
+            let change = 1 - similarity.values[before * similarity.cells + run.cell]
+            // A cell that is no longer static is as new as can be.
+            return sum + Double(min(max(change / max(1 - threshold, .leastNormalMagnitude), Self.leastNovelty), 1))
+        }
+    }
+
+    /// What a cell weighs that looks exactly as before, so that every segment keeps some of its background.
+    private static let leastNovelty: Float = 0.05
 
     private func publishedCounts(_ groups: [Group], _ input: ReductionInput, _ count: Int) -> [Int] {
         let sources = input.grid.shape.tokenCount
-        let merged = groups.reduce(0) { $0 + $1.cells.count }
+        let merged = groups.reduce(0) { $0 + $1.runs.count }
         guard merged > 0 else { return [] }
         // The reference's own ratio where the caller gave one: `count` has been rounded already.
         let ratio = input.publishedRatio ?? Double(count) / Double(sources)
         let raised = min(ratio / (Double(merged) / Double(sources)), 1)
         return groups.map { group in
-            let quota = Double(group.cells.count) * raised
+            let quota = Double(group.runs.count) * raised
             return Int(group.isStatic ? quota.rounded(.toNearestOrEven) : quota.rounded(.up))
         }
     }
 
     // MARK: One group's rows
 
-    private func staticRows(of group: Group, count: Int, _ input: ReductionInput) -> [ReductionPlan.Row] {
-        guard count > 0 else { return [] }
-        let tokensPerFrame = input.grid.shape.tokensPerFrame
-        let means = temporalMeans(of: group, input)
-        return clusters(means, channels: input.channels, count: count).map { cluster in
-            let sources = cluster.members.flatMap { member in
-                group.frames.map { $0 * tokensPerFrame + group.cells[member] }
-            }
-            let weights = cluster.weights.flatMap { weight in
-                Array(repeating: weight / Float(group.frames.count), count: group.frames.count)
-            }
-            let anchor = group.frames.lowerBound * tokensPerFrame + group.cells[cluster.centre]
-            return .init(anchor: anchor, sources: sources, weights: weights)
-        }
-    }
-
-    private func dynamicRows(
-        of group: Group, count: Int, _ saliency: [Float], _ input: ReductionInput
+    private func rows(
+        of group: Group, count: Int, _ saliency: [Float]?, _ input: ReductionInput
     ) -> [ReductionPlan.Row] {
         guard count > 0 else { return [] }
-        let tokens = group.cells.map { group.frames.lowerBound * input.grid.shape.tokensPerFrame + $0 }
-        guard count < tokens.count else { return tokens.map { .init(keeping: $0) } }
-        let dominantCount = Int((Double(count) * (1 - contextual)).rounded(.toNearestOrEven))
-        let dominant =
-            dominantCount > 0
-            ? Ranking.largest(dominantCount, of: tokens.map { saliency[$0] }).sorted() : []
-        var rows = dominant.map { ReductionPlan.Row(keeping: tokens[$0]) }
-        if dominantCount < count {
-            let chosen = Set(dominant)
-            let rest = tokens.indices.filter { !chosen.contains($0) }.map { tokens[$0] }
-            let values = input.grid.values.gathering(rest, channels: input.channels)
-            rows += clusters(values, channels: input.channels, count: count - dominantCount).map { cluster in
-                .init(anchor: rest[cluster.centre], sources: cluster.members.map { rest[$0] }, weights: cluster.weights)
-            }
+        let tokensPerFrame = input.grid.shape.tokensPerFrame
+        let sources = group.runs.map { run in run.frames.map { $0 * tokensPerFrame + run.cell } }
+        let means = ReductionPlan(
+            sourceCount: input.grid.shape.tokenCount, rows: sources.map { .init(anchor: $0[0], averaging: $0) })
+        var dominant: [Int] = []
+        if !group.isStatic, let saliency, count < sources.count {
+            let dominantCount = Int((Double(count) * (1 - contextual)).rounded(.toNearestOrEven))
+            dominant = Ranking.largest(dominantCount, of: means.applied(to: saliency)).sorted()
         }
+        let rows = dominant.map { means.row($0) }
+        let isDominant = Set(dominant)
+        let rest = sources.indices.filter { !isDominant.contains($0) }
+        guard dominant.count < count else { return rows }
+        let values = means.selecting(rest).applied(to: input.grid.values, channels: input.channels)
         return rows
+            + clusters(values, channels: input.channels, count: count - dominant.count).map { cluster in
+                row(of: cluster, rest.map { sources[$0] })
+            }
+    }
+
+    private func row(of cluster: Cluster, _ sources: [[Int]]) -> ReductionPlan.Row {
+        let members = cluster.members.map { sources[$0] }
+        let anchor = sources[cluster.centre][0]
+        if isPlainMean { return .init(anchor: anchor, averaging: members.flatMap { $0 }) }
+        let others = Float(members.count - 1)
+        let weights = zip(cluster.members, members).flatMap { member, run -> [Float] in
+            let weight = members.count == 1 ? 1 : member == cluster.centre ? beta : (1 - beta) / others
+            return run.map { _ in weight / Float(run.count) }
+        }
+        return .init(anchor: anchor, sources: members.flatMap { $0 }, weights: weights)
     }
 
     private struct Cluster {
         let centre: Int
         let members: [Int]
-        let weights: [Float]
     }
 
     private func clusters(_ values: TensorBuffer<Float>, channels: Int, count: Int) -> [Cluster] {
         let tokens = values.count / channels
-        guard count < tokens else {
-            return (0..<tokens).map { Cluster(centre: $0, members: [$0], weights: [1]) }
-        }
+        guard count < tokens else { return (0..<tokens).map { Cluster(centre: $0, members: [$0]) } }
         let peaks = values.withUnsafeBufferPointer {
             // Few clusters need a density of few neighbours; the reference never looks at more than it makes clusters.
             DensityPeaks($0, channels: channels, count: count, neighbours: min(neighbours, count))
         }
-        return zip(peaks.centres, peaks.members).map { centre, members in
-            let others = Float(members.count - 1)
-            let weights = members.map { member -> Float in
-                if members.count == 1 { return 1 }
-                if isPlainMean { return 1 / Float(members.count) }
-                return member == centre ? beta : (1 - beta) / others
-            }
-            return Cluster(centre: centre, members: members, weights: weights)
-        }
-    }
-
-    /// `[cells, D]`: each static cell's mean over the frames of its segment.
-    private func temporalMeans(of group: Group, _ input: ReductionInput) -> TensorBuffer<Float> {
-        let tokensPerFrame = input.grid.shape.tokensPerFrame
-        let scale = 1 / Float(group.frames.count)
-        let means = ReductionPlan(
-            sourceCount: input.grid.shape.tokenCount,
-            rows: group.cells.map { cell in
-                let sources = group.frames.map { $0 * tokensPerFrame + cell }
-                return .init(anchor: sources[0], sources: sources, weights: sources.map { _ in scale })
-            })
-        return means.applied(to: input.grid.values, channels: input.channels)
+        return zip(peaks.centres, peaks.members).map { Cluster(centre: $0, members: $1) }
     }
 }

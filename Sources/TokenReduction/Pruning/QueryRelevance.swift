@@ -15,11 +15,7 @@ public enum QueryRelevance {
             values.withRows(block, channels: channels) { tokens in
                 let norms = Rows.norms(tokens, channels: channels)
                 let products = vectors.withUnsafeBufferPointer { vectors in
-                    [Float](unsafeUninitializedCapacity: block.count * query.count) { output, count in
-                        Matrix.products(
-                            tokens, rows: block.count, vectors, rows: query.count, channels: channels, into: output)
-                        count = block.count * query.count
-                    }
+                    Matrix.products(tokens, rows: block.count, vectors, rows: query.count, channels: channels)
                 }
                 return norms.indices.map { row in
                     let best = products[row * query.count..<(row + 1) * query.count].reduce(-Float.infinity) {

@@ -54,14 +54,10 @@ public struct ReductionQuality: Sendable, Equatable {
         let channels = grid.shape.channels
         let count = outputs.count / channels
         let units = Rows.normalized(grid.values.gathering(sources, channels: channels), channels: channels)
-        let products = [Float](unsafeUninitializedCapacity: sources.count * count) { output, initialized in
-            units.withUnsafeBufferPointer { units in
-                outputs.withUnsafeBufferPointer { outputs in
-                    Matrix.products(
-                        units, rows: sources.count, outputs, rows: count, channels: channels, into: output)
-                }
+        let products = units.withUnsafeBufferPointer { units in
+            outputs.withUnsafeBufferPointer { outputs in
+                Matrix.products(units, rows: sources.count, outputs, rows: count, channels: channels)
             }
-            initialized = sources.count * count
         }
         return products.withUnsafeBufferPointer { products in
             var best: [Float] = []
