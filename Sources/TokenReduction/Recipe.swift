@@ -31,7 +31,7 @@ public struct Recipe: Sendable {
     ///   a query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
         let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
-        var notices = try checkSignals(grid, request)
+        let notices = try checkSignals(grid, request)
         var clock = StageClock()
         let input = try ReductionInput(grid, request)
         clock.lap("compare")
@@ -42,7 +42,9 @@ public struct Recipe: Sendable {
             segments = try segmenter.segments(of: input)
             clock.lap(.segment)
         }
-        let pruner = activePruner(request, &notices)
+        // Without a query merging meets the budget alone.
+        let isPrunerIdle = request.query == nil && pruner?.needs.contains(.query) == true
+        let pruner = isPrunerIdle ? nil : pruner
         let exact = request.asPublished ? nil : Reconciliation(input)
         var plan = ReductionPlan.identity(grid.shape.tokenCount)
         if let merger {
@@ -114,12 +116,6 @@ public struct Recipe: Sendable {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
-    }
-
-    private func activePruner(_ request: ReductionRequest, _ notices: inout [String]) -> (any TokenPruner)? {
-        guard let pruner, pruner.needs.contains(.query), request.query == nil else { return pruner }
-        notices.append("Without a query the pruning stage was passed over; merging met the budget alone.")
-        return nil
     }
 
     private func codebookSize(_ request: ReductionRequest, _ count: Int) -> CodebookSize? {
