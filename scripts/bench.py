@@ -231,7 +231,7 @@ def meaning(table, bench, **_):
         table.row(f"built-in encoder, {name}", "", f"{value:.2f}", "", "", target)
 
 
-def clean_build(table, cache, **_):
+def build(table, cache, **_):
     scratch = cache / "build"
     shutil.rmtree(scratch, ignore_errors=True)
     quiet(["swift", "package", "--package-path", ROOT, "--scratch-path", scratch, "resolve"])
@@ -241,7 +241,8 @@ def clean_build(table, cache, **_):
     shutil.rmtree(scratch)
 
 
-PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning)}
+PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning, build)}
+DEFAULT = [name for name in PARTS if name != "build"]
 
 
 def main():
@@ -249,10 +250,10 @@ def main():
     parser.add_argument("--binaries", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--cache", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default=",".join(PARTS), help="of " + ", ".join(PARTS))
+    parser.add_argument("--only", default=",".join(DEFAULT), help="of " + ", ".join(PARTS))
     parser.add_argument("--build", action="store_true", help="also time a build from clean")
     options = parser.parse_args()
-    chosen = options.only.split(",")
+    chosen = options.only.split(",") + ["build"] * options.build
     for name in chosen:
         if name not in PARTS:
             parser.error(f"no part {name!r}; there are {', '.join(PARTS)}")
@@ -261,8 +262,6 @@ def main():
         PARTS[name](
             table=table, bench=options.binaries / "TokenReelBench", tokenreel=options.binaries / "tokenreel",
             cache=options.cache)
-    if options.build:
-        clean_build(table, options.cache)
 
 
 if __name__ == "__main__":
