@@ -75,6 +75,14 @@ struct FileReader: ~Copyable {
         }
     }
 
+    /// Says why a path can't be read, without opening it: opening a named pipe would wait for its writer.
+    static func checkReadable(_ path: String) throws(TokenReelError) {
+        guard access(path, R_OK) == 0 else {
+            throw TokenReelError(
+                .unreadableInput, subject: path, found: String(cString: strerror(errno)), allowed: "a readable file")
+        }
+    }
+
     /// Whether a file begins as safetensors files do: a length that fits, then an object.
     static func looksLikeSafetensors(_ path: String) -> Bool {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

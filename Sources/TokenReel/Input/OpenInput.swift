@@ -70,6 +70,7 @@ public final class OpenInput: Sendable {
     private static func content(at path: String, called name: String, _ limits: Limits) throws(TokenReelError)
         -> Content
     {
+        try FileReader.checkReadable(path)
         // A name that promises a grid deserves a grid's error messages.
         guard name.hasSuffix(".safetensors") || FileReader.looksLikeSafetensors(path) else {
             return .video(.file(path))
