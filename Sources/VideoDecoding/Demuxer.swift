@@ -203,11 +203,21 @@ extension Demuxer {
                 found: address == nil
                     ? "a container that can't be opened (\(describe(opened))): cut off or damaged" : describe(opened))
         }
-        // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
         let count = Int(context.pointee.nb_streams)
+        for index in 0..<count {
+            // Checked before probing, because FFmpeg forgets a size that its own decoder then refuses.
+            guard let stream = context.pointee.streams?[index], stream.isVideo else { continue }
+            let parameters = stream.pointee.codecpar.pointee
+            try PictureDecoder.check(Int(parameters.width), Int(parameters.height), limits)
+        }
+        // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
         var decoderOptions = [OpaquePointer?](repeating: nil, count: count)
         for index in 0..<count {
-            av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            // These two are probed by their headers, without a buffer for the picture, and so can name its size.
+            let codec = context.pointee.streams?[index]?.pointee.codecpar.pointee.codec_id
+            if codec != AV_CODEC_ID_PNG, codec != AV_CODEC_ID_MJPEG {
+                av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            }
             av_dict_set(&decoderOptions[index], "threads", "1", 0)
         }
         let found = avformat_find_stream_info(context, &decoderOptions)

@@ -41,7 +41,9 @@ final class PacketFeeder {
         dropsNonReference = false
     }
 
-    /// Feeds the runs of a schedule made for `index`. `demuxer` stands at its end, where the scan left it.
+    /// Feeds the runs of a schedule made for `index`.
+    ///
+    /// `demuxer` stands at its end, where the scan left it.
     init(
         _ demuxer: Demuxer, index: PacketIndex, schedule: DecodeSchedule, dropsNonReference: Bool, seekDistance: Int64,
         reopen: @escaping () throws(TokenReelError) -> Demuxer

@@ -25,7 +25,9 @@ final class PictureConverter {
     private let orientation: Orientation
     private var key: Key?
     private var scaler: OpaquePointer?
-    /// The scaled picture before it is turned. Rows are padded, because vector code may write past their end.
+    /// The scaled picture before it is turned.
+    ///
+    /// Rows are padded, because vector code may write past their end.
     private var scratch: UnsafeMutablePointer<UInt8>?
     private var stride = 0
 

@@ -1,21 +1,22 @@
 internal import CFFmpeg
 
 /// How a stored picture is turned and mirrored for display: first perhaps transposed, then mirrored.
-struct Orientation: Equatable {
+package struct Orientation: Equatable {
     /// Rows become columns.
-    var isTransposed = false
+    package var isTransposed = false
     /// Left and right change places, after transposing.
-    var mirrorsColumns = false
+    package var mirrorsColumns = false
     /// Top and bottom change places, after transposing.
-    var mirrorsRows = false
+    package var mirrorsRows = false
 
-    static let upright = Orientation()
+    package static let upright = Orientation()
 
-    init() {}
+    package init() {}
 
-    /// Reads a display matrix: a stored point (x, y) is shown at (a x + c y, b x + d y). Other angles than quarter
-    /// turns go to the nearest one.
-    init(displayMatrix matrix: UnsafePointer<Int32>?) {
+    /// Reads a display matrix, which shows a stored point (x, y) at (a x + c y, b x + d y).
+    ///
+    /// Other angles than quarter turns go to the nearest one.
+    package init(displayMatrix matrix: UnsafePointer<Int32>?) {
         guard let matrix else { return }
         let (a, b, c, d) = (Int64(matrix[0]), Int64(matrix[1]), Int64(matrix[3]), Int64(matrix[4]))
         isTransposed = abs(b) + abs(c) > abs(a) + abs(d)
@@ -24,12 +25,12 @@ struct Orientation: Equatable {
     }
 
     /// Degrees clockwise, a mirror image aside.
-    var degrees: Int {
+    package var degrees: Int {
         isTransposed ? (mirrorsRows ? 270 : 90) : (mirrorsRows ? 180 : 0)
     }
 
     /// Turns a picture of `height` rows of `width` pixels as shown, stored in rows of `stride` bytes.
-    func upright(_ stored: UnsafePointer<UInt8>, stride: Int, width: Int, height: Int) -> [UInt8] {
+    package func upright(_ stored: UnsafePointer<UInt8>, stride: Int, width: Int, height: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
             count = width * height * 3
             guard let base = output.baseAddress else { return }
