@@ -47,6 +47,10 @@ final class ByteSource {
             var file: Int32 = 0
             var owned = false
             if case .file(let path) = source {
+                // C would read a name only up to its first zero byte, and so open another file than the one shown.
+                guard !path.utf8.contains(0) else {
+                    throw TokenReelError(.inputOutput, subject: "input", found: "a zero byte in the name of the file")
+                }
                 // Not blocking, so that a FIFO without a writer waits under the watch rather than here.
                 file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
                 owned = true

@@ -28,6 +28,7 @@ final class Demuxer {
         context = avformat_alloc_context()
         guard let context else { throw outOfMemory }
         configure(context)
+        cff_refuse_nested_opens(context)
         try attach(bytes, to: context)
         let format = try probe(bytes, containers: containers)
         try open(nil, format, containers: containers, protocols: "none", limits: limits)
@@ -49,7 +50,7 @@ final class Demuxer {
         guard let context else { throw outOfMemory }
         configure(context)
         try open(
-            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp", "sdp"],
+            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp"],
             protocols: protocols.joined(separator: ","), limits: limits)
         try choose(stream, limits: limits)
     }
@@ -128,7 +129,6 @@ final class Demuxer {
 extension Demuxer {
     private func configure(_ context: UnsafeMutablePointer<AVFormatContext>) {
         quietLogging
-        cff_refuse_nested_opens(context)
         context.pointee.interrupt_callback = AVIOInterruptCB(
             callback: { opaque in
                 guard let opaque else { return 0 }
@@ -205,11 +205,21 @@ extension Demuxer {
         let opened = avformat_open_input(&context, address, format, &options)
         if let failure = watch.failure { throw failure }
         guard opened >= 0, let context else {
+            let reason = describe(opened)
+            guard address != nil else {
+                throw TokenReelError(
+                    .unreadableInput, subject: "input",
+                    found: "a container that can't be opened (\(reason)): cut off or damaged")
+            }
+            // What came back was refused, or nothing came back.
+            let isRefused = opened == cff_error_invalid_data || opened == cff_error_invalid_argument
             throw TokenReelError(
-                .unreadableInput, subject: "input",
-                found: address == nil
-                    ? "a container that can't be opened (\(describe(opened))): cut off or damaged" : describe(opened))
+                isRefused ? .unsupportedInput : .inputOutput, subject: "input",
+                found: isRefused ? "no video that is accepted from an address (\(reason))" : reason,
+                allowed: isRefused ? "one of the formats \(containers.joined(separator: ", "))" : nil)
         }
+        // From here on an address too may open nothing else.
+        cff_refuse_nested_opens(context)
         let count = Int(context.pointee.nb_streams)
         for index in 0..<count {
             // Checked before probing, because FFmpeg forgets a size that its own decoder then refuses.
