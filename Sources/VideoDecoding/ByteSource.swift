@@ -179,7 +179,7 @@ extension ByteSource {
             let ready = poll(&request, 1, 50)
             if ready < 0, errno != EINTR { return -1 }
             guard ready > 0 else { continue }
-            let got = Glibc.read(file, buffer, count)
+            let got = readDescriptor(file, buffer, count)
             if got >= 0 { return got }
             if errno != EINTR, errno != EAGAIN { return -1 }
         }
@@ -251,6 +251,11 @@ extension ByteSource {
         }
         return spool
     }
+}
+
+/// The system's `read`, which the method of the same name hides inside the class.
+private func readDescriptor(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    read(file, buffer, count)
 }
 
 /// An error of the operating system about the input.

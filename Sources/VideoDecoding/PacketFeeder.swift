@@ -60,6 +60,9 @@ final class PacketFeeder {
     /// Reads that failed on the way.
     var readErrors: Int { earlierReadErrors + demuxer.readErrors }
 
+    /// What ended the last failed read, in FFmpeg's words.
+    var lastReadError: String? { demuxer.lastReadError }
+
     /// Times that the container's clock started anew.
     var clockRestarts: Int { demuxer.clockRestarts }
 

@@ -6,6 +6,8 @@ internal import TokenCore
 /// Colour: the picture's own matrix and range. Where the matrix is unspecified, BT.709 above 576 rows or from 1280
 /// columns and BT.601 below, as players choose. Transfer curves are left alone: HDR is not tone-mapped.
 ///
+/// The bytes are those of `ffmpeg` with the scaler flags `accurate_rnd+full_chroma_int+bitexact` and `format=gbrp`.
+///
 /// Scaling: area averaging where both sides shrink, bicubic otherwise. Interlaced pictures are rebuilt from the field
 /// that is shown first.
 final class PictureConverter {

@@ -128,7 +128,7 @@ public final class VideoDecoder {
             throw TokenReelError(
                 .unreadableInput, subject: "input",
                 found: "\(info.codec) video of which no frame could be decoded; \(counts.packetsRead) packets, "
-                    + "\(plan.decoder.errors) errors",
+                    + "\(plan.decoder.errors) errors" + (plan.feeder.lastReadError.map { ", \($0)" } ?? ""),
                 allowed: "sound frames of at most \(limits.pixelsPerFrame) pixels")
         }
         return false
