@@ -102,6 +102,21 @@ import VideoDecoding
         }
     }
 
+    /// Two recordings one after the other: the second part's clock starts anew, its frames follow all the same.
+    @Test func joinedRecordingsRunOn() throws {
+        let part = try Clips.make("part.ts", "-f", "lavfi", "-i", "testsrc2=d=2:s=64x48:r=25", "-g", "10", "-bf", "2")
+        let once = [UInt8](try Data(contentsOf: URL(filePath: part)))
+        let twice = try Decoded(.memory(once + once), .all)
+        #expect(twice.frames.count == 100)
+        let steps = zip(twice.frames, twice.frames.dropFirst()).map { $1.pts.seconds - $0.pts.seconds }
+        #expect(steps.allSatisfy { $0 > 0.01 && $0 < 0.15 }, "\(steps.max() ?? 0)")
+        #expect(twice.statistics.notices.contains { $0.hasPrefix("the clock starts anew") })
+        #expect(twice.frames[60].pixels == twice.frames[10].pixels)
+        #expect(
+            try Decoded(.memory(once + once), .rate(3)) { $0.strategy = .readThrough }
+                .matches(Decoded(.memory(once + once), .rate(3)) { $0.strategy = .seek }))
+    }
+
     /// An MP4 whose index comes last can't be read from a pipe; it is copied first.
     @Test func pipesOfMP4WithTheIndexLast() throws {
         let path = try Self.make(0)
