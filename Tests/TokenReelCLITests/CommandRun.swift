@@ -75,8 +75,12 @@ final class RunningCommand {
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
+    /// Waits for the end; a command that hangs is killed, which no test expects.
     func wait() throws -> CommandRun {
+        let watchdog = DispatchWorkItem { [process] in kill(process.processIdentifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 90, execute: watchdog)
         process.waitUntilExit()
+        watchdog.cancel()
         guard let files else { throw CocoaError(.fileReadUnknown) }
         let isSignal = process.terminationReason == .uncaughtSignal
         return CommandRun(
@@ -108,5 +112,41 @@ final class ScratchFolder {
         try FileManager.default.createDirectory(
             at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
         try FileManager.default.copyItem(atPath: CommandRun.clip, toPath: target.path)
+    }
+}
+
+/// A web server for the folder of the sample clip.
+final class ScratchServer: Sendable {
+    let port: Int
+    private let process: Process
+
+    /// Python announces the port that the system gave it.
+    static func start() -> ScratchServer? {
+        let program = """
+            import http.server, functools, sys
+            class Quiet(http.server.SimpleHTTPRequestHandler):
+                def log_message(self, *arguments): pass
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=sys.argv[1]))
+            print(server.server_port, flush=True)
+            import threading; threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
+            server.serve_forever()
+            """
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        let folder = URL(filePath: CommandRun.clip).deletingLastPathComponent().path
+        process.arguments = ["python3", "-c", program, folder]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil, let line = try? output.fileHandleForReading.read(upToCount: 6),
+            let port = Int(String(decoding: line, as: UTF8.self).filter(\.isNumber))
+        else { return nil }
+        return ScratchServer(port: port, process: process)
+    }
+
+    private init(port: Int, process: Process) {
+        self.port = port
+        self.process = process
     }
 }

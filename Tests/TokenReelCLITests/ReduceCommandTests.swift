@@ -237,4 +237,44 @@ import TokenReel
         }
         #expect(bad.errors.contains("\\u{1b}"))
     }
+
+    @Test func namedPipesAreReadLikeStandardInput() throws {
+        let scratch = try ScratchFolder()
+        let shell = Process()
+        shell.executableURL = URL(filePath: "/bin/bash")
+        let command = "'\(CommandRun.executable.path)' reduce --source-name clip.mp4 -q"
+        shell.arguments = ["-c", "\(command) <(cat '\(CommandRun.clip)') -o a && \(command) '\(CommandRun.clip)' -o b"]
+        shell.currentDirectoryURL = scratch.url
+        try shell.run()
+        shell.waitUntilExit()
+        #expect(shell.terminationStatus == 0)
+        #expect(try scratch.bytes("a") == scratch.bytes("b"))
+    }
+
+    @Test func addressesNeverShowTheirPassword() throws {
+        let scratch = try ScratchFolder()
+        let address = "http://user:secret@127.0.0.1:1/folder/clip.mp4?key=1"
+        for extra in [[], ["--dry-run"], ["--json"]] {
+            let run = try CommandRun.tokenreel(["reduce", address] + extra, in: scratch)
+            #expect(run.status == 3)
+            #expect(run.errors.contains("127.0.0.1:1/folder/clip.mp4"))
+            #expect(!run.errors.contains("secret") && !run.text.contains("secret"))
+        }
+    }
+
+    private static let server = ScratchServer.start()
+
+    @Test(.enabled(if: server != nil, "needs python3 for a web server"))
+    func addressesAreRead() throws {
+        let scratch = try ScratchFolder()
+        let server = try #require(Self.server)
+        let run = try CommandRun.tokenreel(
+            "reduce", "http://user:secret@127.0.0.1:\(server.port)/clip.mp4?key=1", "--json", in: scratch)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(try run.json()["output"] as? String == "clip.safetensors")
+        let file = try TokenSequenceFile(path: scratch.path("clip.safetensors"))
+        #expect(file.metadata["source"] == "http://127.0.0.1:\(server.port)/clip.mp4?key=1")
+        #expect(file.metadata["sha256"] == nil)
+        #expect(!String(decoding: try scratch.bytes("clip.safetensors"), as: UTF8.self).contains("secret"))
+    }
 }
