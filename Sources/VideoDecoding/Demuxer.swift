@@ -12,6 +12,10 @@ final class Demuxer {
     private(set) var readErrors = 0
     /// What ended the last read early, in FFmpeg's words.
     private(set) var lastReadError: String?
+    /// Keeps time running forwards in containers whose clock may start anew.
+    private var timeline = Timeline()
+    /// Times that the container's clock jumped back.
+    var clockRestarts: Int { timeline.restarts }
 
     /// Opens a container from bytes of our own.
     ///
@@ -88,9 +92,12 @@ final class Demuxer {
             if let failure = watch.failure { throw failure }
             if result >= 0 {
                 failures = 0
-                if packet.pointer.pointee.stream_index == streamIndex, packet.pointer.pointee.size > 0 { return true }
                 watch.progress()
-                continue
+                guard packet.pointer.pointee.stream_index == streamIndex, packet.pointer.pointee.size > 0 else {
+                    continue
+                }
+                timeline.straighten(packet)
+                return true
             }
             if result == cff_error_eof { return false }
             if watch.mustStop(), let failure = watch.failure { throw failure }
@@ -213,7 +220,11 @@ extension Demuxer {
         // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
         var decoderOptions = [OpaquePointer?](repeating: nil, count: count)
         for index in 0..<count {
-            av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            // These two are probed by their headers, without a buffer for the picture, and so can name its size.
+            let codec = context.pointee.streams?[index]?.pointee.codecpar.pointee.codec_id
+            if codec != AV_CODEC_ID_PNG, codec != AV_CODEC_ID_MJPEG {
+                av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            }
             av_dict_set(&decoderOptions[index], "threads", "1", 0)
         }
         let found = avformat_find_stream_info(context, &decoderOptions)
@@ -242,6 +253,9 @@ extension Demuxer {
                 allowed: "0 to \(videos.count - 1)", remedy: "choose one with --stream")
         }
         streamIndex = Int(videos[number].pointee.index)
+        if let format = context.pointee.iformat, format.pointee.flags & AVFMT_TS_DISCONT != 0 {
+            timeline = Timeline(restartsBelow: videos[number].pointee.time_base)
+        }
         for stream in all where stream.pointee.index != videos[number].pointee.index {
             stream.pointee.discard = AVDISCARD_ALL
         }
