@@ -230,7 +230,7 @@ def meaning(table, bench, **_):
     if not (videos / "truth").exists():
         print("bench: no clips with known truth beside this checkout; meaning is left out", file=sys.stderr)
         return
-    targets = {"cuts.found": "1", "events": ">= 3", "query": ">= 2.5"}
+    targets = {"cuts.found": "1", "events": ">= 3", "query.covered": ">= 2.5"}
     for name, value in json.loads(quiet([bench, "meaning", videos])).items():
         target = next((target for start, target in targets.items() if name.startswith(start)), "")
         table.row(f"built-in encoder, {name}", "", f"{value:.2f}", "", "", target)
