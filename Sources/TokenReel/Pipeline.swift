@@ -78,9 +78,7 @@ public struct Pipeline: Sendable {
                 }
             } catch {
                 digest.abandon()
-                // A spooled pipe has a path that says nothing to the user.
-                throw input.source == .standardInput && error.subject == source.name
-                    ? error.about("standard input") : error
+                throw input.restated(error)
             }
             try digest.wait()
             return EncodedInput(

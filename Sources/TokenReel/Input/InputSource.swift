@@ -30,6 +30,9 @@ public enum InputSource: Sendable, Hashable {
         }
     }
 
+    /// Whether this is an address.
+    public var isAddress: Bool { if case .url = self { true } else { false } }
+
     private static func withoutCredentials(_ address: String) -> String {
         guard let scheme = address.firstRange(of: "://") else { return address }
         let rest = address[scheme.upperBound...]

@@ -62,7 +62,7 @@ struct EncodeCommand: ParsableCommand {
             let source = InputSource(argument: input)
             let target =
                 output.map(OutputTarget.init(argument:))
-                ?? OutputNames.targets(for: [BatchInput(source: source, relativePath: source.name)], in: nil)[0]
+                ?? OutputNames.targets(for: [BatchInput(source: source)], in: nil)[0]
             try target.check(against: [source], mayOverwrite: overwrite)
             let opened = try OpenInput(
                 source, name: sourceName, limits: limits.limits, cancellation: Interruption.cancellation)

@@ -89,7 +89,8 @@ private enum TokenFile {
         return ReduceJSON.object(
             .members([
                 "kind": .string("grid"), "tokens": .integer(grid.shape.tokenCount),
-                "grid": ReduceJSON.describe(grid.shape), "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
+                "grid": ReduceJSON.describe(grid.shape),
+                "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
                 "last_time": grid.frameTimes.last.map(JSONValue.number) ?? .null,
                 "saliency": .boolean(grid.saliency != nil), "frame_features": .boolean(grid.frameFeatures != nil),
                 "query": file.query.map { .integer($0.count) } ?? .null,
