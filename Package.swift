@@ -41,7 +41,9 @@ let package = Package(
         library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
         library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
-        library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        library(
+            "TokenReel",
+            ["TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [

@@ -20,8 +20,9 @@ struct CheckpointConfiguration: Sendable {
     /// The function between the projector's two layers.
     let projectorActivation: Activation
 
-    init(reading path: String) throws(TokenReelError) {
-        let raw: RawConfiguration = try JSONFile.decode(path)
+    init(folder: String) throws(TokenReelError) {
+        let raw: RawConfiguration = try JSONFile.decode("config.json", in: folder)
+        let path = "\(folder)/config.json"
         guard let name = raw.modelType, let type = ModelType(rawValue: name) else {
             throw TokenReelError(
                 .unsupportedInput, subject: path,

@@ -22,13 +22,21 @@ public final class CheckpointFolder: Sendable {
     let configuration: CheckpointConfiguration
     /// The file that holds each tensor.
     private let files: [String: String]
-    private let opened = Mutex<[String: SafetensorsFile]>([:])
+    /// What was read through this object.
+    let fingerprint = Fingerprint()
+    private let opened: OpenedFiles
+
+    /// The files that are mapped already.
+    private final class OpenedFiles: Sendable {
+        let byName = Mutex<[String: SafetensorsFile]>([:])
+    }
 
     /// Opens a folder and reads its configuration and the list of its weights.
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the folder, its `config.json` or its weights are missing or
     ///   broken, ``TokenReelError/Code/unsupportedInput`` for a `model_type` that is not known.
     public init(_ path: String) throws(TokenReelError) {
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder else {
             throw TokenReelError(
@@ -36,24 +44,28 @@ public final class CheckpointFolder: Sendable {
                 remedy: "name the folder that holds config.json and model.safetensors")
         }
         func holds(_ file: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(file)") }
-        guard holds("config.json") else {
-            throw TokenReelError(
-                .unreadableInput, subject: path, found: "no config.json", allowed: "a checkpoint folder",
-                remedy: "name the folder that holds config.json and model.safetensors")
-        }
         self.path = path
-        configuration = try CheckpointConfiguration(reading: "\(path)/config.json")
+        opened = OpenedFiles()
+        configuration = try CheckpointConfiguration(folder: path)
         if holds(Self.index) {
-            files = try Self.files(listedIn: "\(path)/\(Self.index)")
+            files = try Self.listedFiles(in: path)
         } else if holds(Self.single) {
             let file = try SafetensorsFile(path: "\(path)/\(Self.single)")
             files = file.tensors.mapValues { _ in Self.single }
-            opened.withLock { $0[Self.single] = file }
+            opened.byName.withLock { $0[Self.single] = file }
         } else {
             throw TokenReelError(
                 .unreadableInput, subject: path, found: "no \(Self.single) and no \(Self.index)",
                 allowed: "weights in safetensors files", remedy: "convert other weights with the safetensors package")
         }
+    }
+
+    /// The same folder with a fingerprint of its own, for a reader that wants to know what it alone has read.
+    init(_ folder: CheckpointFolder) {
+        path = folder.path
+        configuration = folder.configuration
+        files = folder.files
+        opened = folder.opened
     }
 
     private static let single = "model.safetensors"
@@ -63,12 +75,13 @@ public final class CheckpointFolder: Sendable {
         let weightMap: [String: String]
     }
 
-    private static func files(listedIn path: String) throws(TokenReelError) -> [String: String] {
-        let index: Index = try JSONFile.decode(path)
+    private static func listedFiles(in folder: String) throws(TokenReelError) -> [String: String] {
+        let index: Index = try JSONFile.decode(Self.index, in: folder)
         // A name from the file must not lead out of the folder.
         for (tensor, file) in index.weightMap where file.contains("/") || !file.hasSuffix(".safetensors") {
             throw TokenReelError(
-                .unreadableInput, subject: path, found: "the file \"\(file)\" for tensor \"\(tensor)\"",
+                .unreadableInput, subject: "\(folder)/\(Self.index)",
+                found: "the file \"\(file)\" for tensor \"\(tensor)\"",
                 allowed: "names of .safetensors files in the same folder")
         }
         return index.weightMap
@@ -117,6 +130,7 @@ public final class CheckpointFolder: Sendable {
                 .unreadableInput, subject: name, found: "a weight of tensor \"\(tensor)\" that is not finite",
                 allowed: "finite numbers", remedy: "download or convert the checkpoint again")
         }
+        fingerprint.add(tensor, values)
         return values
     }
 
@@ -127,7 +141,7 @@ public final class CheckpointFolder: Sendable {
                 allowed: "the weights that config.json describes")
         }
         let full = "\(path)/\(name)"
-        let outcome: Result<SafetensorsFile, TokenReelError> = opened.withLock { opened in
+        let outcome: Result<SafetensorsFile, TokenReelError> = opened.byName.withLock { opened in
             if let file = opened[name] { return .success(file) }
             do throws(TokenReelError) {
                 let file = try SafetensorsFile(path: full)

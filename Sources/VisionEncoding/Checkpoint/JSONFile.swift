@@ -8,34 +8,23 @@ internal import TokenCore
 
 /// Small JSON files beside a checkpoint's weights.
 enum JSONFile {
-    /// Bytes that a file may have; the index of the largest published checkpoints takes under 1 MB.
-    private static let largest = 32 << 20
-
     /// Reads a file whose keys are written in snake case.
     ///
     /// - Throws: ``TokenReelError`` naming the file, and the key where a value has another type than it should.
-    static func decode<Value: Decodable>(_ path: String) throws(TokenReelError) -> Value {
-        let data: Data
-        do {
-            let attributes = try FileManager.default.attributesOfItem(atPath: path)
-            guard let size = attributes[.size] as? Int, size <= largest else {
-                throw TokenReelError(
-                    .limitExceeded, subject: path, found: "more than \(largest) bytes", allowed: "a small JSON file")
-            }
-            data = try Data(contentsOf: URL(filePath: path))
-        } catch let error as TokenReelError {
-            throw error
-        } catch {
-            throw TokenReelError(.unreadableInput, subject: path, found: "can't be read", allowed: "a JSON file")
+    static func decode<Value: Decodable>(_ name: String, in folder: String) throws(TokenReelError) -> Value {
+        guard let file = try ModelFile(name, in: folder) else {
+            throw TokenReelError(
+                .unreadableInput, subject: folder, found: "no \(name)", allowed: "a checkpoint folder",
+                remedy: "name the folder that holds config.json and model.safetensors")
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
-            return try decoder.decode(Value.self, from: data)
+            return try decoder.decode(Value.self, from: Data(file.bytes))
         } catch let error as DecodingError {
-            throw TokenReelError(.unreadableInput, subject: path, found: describe(error))
+            throw TokenReelError(.unreadableInput, subject: file.path, found: describe(error))
         } catch {
-            throw TokenReelError(.unreadableInput, subject: path, found: "text that is not JSON")
+            throw TokenReelError(.unreadableInput, subject: file.path, found: "text that is not JSON")
         }
     }
 

@@ -13,7 +13,8 @@ public struct FrameSignals: Sendable {
     public let valueNorms: [Float]
     /// `[n]`: the attention of SigLIP's probe, averaged over heads; nil without its head, or below the last layer.
     public let probeAttention: [Float]?
-    /// One vector for the whole frame, in the space shared with text where there is one: what SigLIP's head pools, or
-    /// CLIP's class token after the final norm and, where the file holds it, the projection. Nil below the last layer.
+    /// One vector for the whole frame, in the space shared with text where there is one; nil below the last layer.
+    ///
+    /// What SigLIP's head pools, or CLIP's class token after the final norm and, where the file holds it, the projection.
     public let frameFeature: [Float]?
 }

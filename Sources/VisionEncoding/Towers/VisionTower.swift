@@ -13,6 +13,9 @@ public import TokenCore
 public struct VisionTower: FrameEncoder {
     /// The checkpoint's `model_type`.
     public let modelType: String
+    /// Model, fingerprint of weights and preprocessing, space, layer and saliency: towers of equal name make equal
+    /// tokens, wherever their folders lie.
+    public let name: String
     /// What is read from the model.
     public let options: VisionTowerOptions
     /// The space of the tokens.
@@ -41,6 +44,7 @@ public struct VisionTower: FrameEncoder {
     public init(
         _ folder: CheckpointFolder, options: VisionTowerOptions = VisionTowerOptions()
     ) throws(TokenReelError) {
+        let folder = CheckpointFolder(folder)
         guard let configuration = folder.configuration.vision,
             let prefix = try folder.prefix(of: PatchEmbedding.landmark)
         else {
@@ -63,6 +67,7 @@ public struct VisionTower: FrameEncoder {
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
         workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0)
         preprocessor = try Self.preprocessor(folder, configuration)
+        name = Self.name(folder, preprocessor, space, layer, options)
         try checkOptions(in: folder)
     }
 

@@ -2,11 +2,18 @@ internal import TensorOps
 public import TokenCore
 
 extension VisionTower {
-    /// The checkpoint's `model_type`.
-    public var name: String { modelType }
-
     /// Nil: frames of any size are brought to the model's own as its image processor does.
     public var frameSize: (width: Int, height: Int)? { nil }
+
+    static func name(
+        _ folder: CheckpointFolder, _ preprocessor: ImagePreprocessor, _ space: FeatureSpace, _ layer: Int?,
+        _ options: VisionTowerOptions
+    ) -> String {
+        folder.fingerprint.add("\(folder.configuration) \(preprocessor.settings)")
+        let saliency = options.saliency == .none ? "none" : "\(options.saliency.rawValue) \(options.saliencyLayer)"
+        return "\(folder.modelType) \(folder.fingerprint.text), \(space.rawValue) space, "
+            + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency)"
+    }
 
     /// What the folder's image processor does.
     static func preprocessor(

@@ -168,6 +168,24 @@ private let tolerance: Float = 1e-5
         #expect(refusal("siglip") { $0.layer = 0 }?.subject == "saliency layer")
     }
 
+    @Test func namesTellTowersApartAndNothingElse() throws {
+        let folder = try TowerFixture("siglip").folder
+        let name = try VisionTower(folder).name
+        _ = try TextTower(folder)
+        #expect(try VisionTower(folder).name == name, "what else was read from the folder does not matter")
+        #expect(try tower("siglip") { $0.layer = -2 }.0.name != name)
+        #expect(try tower("siglip") { $0.space = .projected }.0.name != name)
+        #expect(try tower("siglip") { $0.saliency = .probe }.0.name != name)
+        let copy = try TowerFixture("siglip").copy()
+        defer { try? FileManager.default.removeItem(at: copy) }
+        #expect(try VisionTower(try CheckpointFolder(copy.path)).name == name)
+        let settings = copy.appending(path: "preprocessor_config.json")
+        let text = try String(contentsOf: settings, encoding: .utf8)
+        try text.replacingOccurrences(of: "\"resample\": 3", with: "\"resample\": 2")
+            .write(to: settings, atomically: true, encoding: .utf8)
+        #expect(try VisionTower(try CheckpointFolder(copy.path)).name != name)
+    }
+
     // MARK: Frames
 
     private func frame(width: Int, height: Int) -> VideoFrame {
