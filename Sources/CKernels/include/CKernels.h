@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bfloat16.h"
 #include "resample.h"
 #include "transformer.h"
 

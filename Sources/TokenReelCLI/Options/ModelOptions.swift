@@ -4,6 +4,7 @@ internal import TokenCore
 public import VisionEncoding
 
 extension FeatureSpace: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension SaliencySource: ExpressibleByArgument {}
 
 /// Which model turns frames into tokens, and what is read from it.
@@ -30,10 +31,16 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Where saliency comes from: none, received, class or probe. (default: received)")
     var saliency: SaliencySource?
 
+    @Option(help: "What the model's products are computed in: f32, or bf16 where the processor has it. (default: f32)")
+    var precision: Precision?
+
     /// The tower that was asked for; nil for the built-in encoder.
     func tower() throws(TokenReelError) -> VisionTower? {
         guard let model else {
-            let given = [("--layer", layer != nil), ("--space", space != nil), ("--saliency", saliency != nil)]
+            let given = [
+                ("--layer", layer != nil), ("--space", space != nil), ("--saliency", saliency != nil),
+                ("--precision", precision != nil),
+            ]
             if let option = given.first(where: \.1)?.0 {
                 throw TokenReelError(
                     .invalidArgument, subject: option, found: "an option for a model without one",
@@ -44,6 +51,7 @@ struct ModelOptions: ParsableArguments {
         var options = VisionTowerOptions()
         options.layer = layer
         options.space = space
+        if let precision { options.precision = precision }
         if let saliency { options.saliency = saliency }
         return try VisionTower(try CheckpointFolder(model), options: options)
     }

@@ -15,7 +15,7 @@ struct Projector: Sendable {
     /// The weight that every layout has once.
     private static let landmark = "multi_modal_projector.linear_1.weight"
 
-    init(_ folder: CheckpointFolder, inputs: Int) throws(TokenReelError) {
+    init(_ folder: CheckpointFolder, inputs: Int, _ precision: Precision) throws(TokenReelError) {
         guard let outer = try folder.prefix(of: Self.landmark) else {
             throw TokenReelError(
                 .unreadableInput, subject: folder.path, found: "no tensor ending in \(Self.landmark)",
@@ -24,16 +24,16 @@ struct Projector: Sendable {
         let prefix = "\(outer)multi_modal_projector."
         outputs = try folder.shape(of: "\(prefix)linear_1.weight").first ?? 0
         activation = folder.configuration.projectorActivation
-        first = try Linear(folder, "\(prefix)linear_1", inputs, outputs)
-        second = try Linear(folder, "\(prefix)linear_2", outputs, outputs)
+        first = try Linear(folder, "\(prefix)linear_1", inputs, outputs, precision)
+        second = try Linear(folder, "\(prefix)linear_2", outputs, outputs, precision)
         newline = try folder.weights("\(outer)image_newline", shape: [outputs]).array
     }
 
     /// Projects every token.
     func project(_ tokens: MatrixView, into output: MutableMatrixView, _ workspace: Workspace) {
         let inner = workspace.inner(tokens.rows, outputs)
-        first.apply(tokens, activation, into: inner)
-        second.apply(inner.readOnly, into: output)
+        first.apply(tokens, activation, into: inner, workspace)
+        second.apply(inner.readOnly, into: output, workspace)
     }
 
     /// Projects every token of a `side` x `side` grid and samples the result down.
@@ -44,9 +44,9 @@ struct Projector: Sendable {
         let both = workspace.inner(tokens.rows + output.rows, outputs)
         let inner = both.part(rows: 0..<tokens.rows, columns: 0..<outputs)
         let pooled = both.part(rows: tokens.rows..<both.rows, columns: 0..<outputs)
-        first.apply(tokens, activation, into: inner)
+        first.apply(tokens, activation, into: inner, workspace)
         HalvedGrid(side: side).sample(inner.readOnly, into: pooled)
-        second.apply(pooled.readOnly, into: output)
+        second.apply(pooled.readOnly, into: output, workspace)
     }
 }
 

@@ -8,8 +8,9 @@ public import TokenCore
 /// let pipeline = Pipeline(encoder: try VisionTower(folder))
 /// ```
 ///
-/// A frame is encoded on the calling thread in single precision. Weights are shared by all threads; each frame under way
-/// takes a workspace of about `4 n (6 width + inner)` bytes for `n` tokens, kept for the next one.
+/// A frame is encoded on the calling thread, in single precision unless ``VisionTowerOptions/precision`` says otherwise.
+/// Weights are shared by all threads; each frame under way takes a workspace of about `4 n (6 width + inner)` bytes for
+/// `n` tokens, kept for the next one.
 public struct VisionTower: FrameEncoder {
     /// The checkpoint's `model_type`.
     public let modelType: String
@@ -20,6 +21,8 @@ public struct VisionTower: FrameEncoder {
     public let options: VisionTowerOptions
     /// The space of the tokens.
     public let space: FeatureSpace
+    /// What products are computed in, which may be less than what was asked for.
+    public let precision: Precision
     /// Numbers of one token.
     public let channels: Int
     /// LLaVA-OneVision's `image_newline [channels]`, which ends the tokens of a video; nil elsewhere, and in tower space.
@@ -60,14 +63,16 @@ public struct VisionTower: FrameEncoder {
         let depth = try Self.depth(layer, of: configuration)
         runsAllLayers = depth == configuration.layers
         tokensAreNormed = configuration.family == .siglip && layer == nil
-        vision = try VisionTransformer(folder, prefix, configuration, depth: depth)
-        projector = isLLaVA && space != .tower ? try Projector(folder, inputs: configuration.width) : nil
+        precision = options.precision == .bf16 && BrainFloatMatrix.isSupported ? .bf16 : .f32
+        vision = try VisionTransformer(folder, prefix, configuration, depth: depth, precision)
+        projector =
+            isLLaVA && space != .tower ? try Projector(folder, inputs: configuration.width, precision) : nil
         shared = isLLaVA ? nil : try SharedSpace(folder, prefix, configuration)
         newline = projector?.newline
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
         workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0)
         preprocessor = try Self.preprocessor(folder, configuration)
-        name = Self.name(folder, preprocessor, space, layer, options)
+        name = Self.name(folder, preprocessor, space, layer, options, precision)
         try checkOptions(in: folder)
     }
 

@@ -5,14 +5,20 @@ extension VisionTower {
     /// Nil: frames of any size are brought to the model's own as its image processor does.
     public var frameSize: (width: Int, height: Int)? { nil }
 
+    /// Says so where bf16 was asked for and is not to be had.
+    public var notices: [String] {
+        precision == options.precision
+            ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
+    }
+
     static func name(
         _ folder: CheckpointFolder, _ preprocessor: ImagePreprocessor, _ space: FeatureSpace, _ layer: Int?,
-        _ options: VisionTowerOptions
+        _ options: VisionTowerOptions, _ precision: Precision
     ) -> String {
         folder.fingerprint.add("\(folder.configuration) \(preprocessor.settings)")
         let saliency = options.saliency == .none ? "none" : "\(options.saliency.rawValue) \(options.saliencyLayer)"
         return "\(folder.modelType) \(folder.fingerprint.text), \(space.rawValue) space, "
-            + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency)"
+            + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency), \(precision.rawValue)"
     }
 
     /// What the folder's image processor does.

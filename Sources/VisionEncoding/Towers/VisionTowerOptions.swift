@@ -34,6 +34,8 @@ public struct VisionTowerOptions: Sendable {
     public var saliency = SaliencySource.received
     /// The layer whose attention is measured, from 0, or negative from the last one that runs.
     public var saliencyLayer = -1
+    /// What products are computed in; without the instructions for bf16, f32, of which ``VisionTower/notices`` tell.
+    public var precision = Precision.f32
 
     /// The model's own space and layer, with saliency from the attention that patches receive in the last layer.
     public init() {}

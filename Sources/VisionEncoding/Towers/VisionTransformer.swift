@@ -12,14 +12,16 @@ struct VisionTransformer: Sendable {
 
     /// Reads a tower up to the hidden state `depth`, which is the number of layers that run.
     init(
-        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, depth: Int
+        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, depth: Int,
+        _ precision: Precision
     ) throws(TokenReelError) {
         self.configuration = configuration
         embedding = try PatchEmbedding(folder, prefix, configuration)
         // The name is misspelt in every published file.
         preNorm =
             configuration.family == .clip ? try LayerNorm(folder, "\(prefix)pre_layrnorm", configuration) : nil
-        transformer = try Transformer(folder, prefix, configuration, layers: depth, isCausal: false)
+        transformer = try Transformer(
+            folder, prefix, configuration, layers: depth, isCausal: false, precision: precision)
         postNorm = try LayerNorm(folder, "\(prefix)post_layernorm", configuration)
     }
 

@@ -19,13 +19,13 @@ struct Transformer: Sendable {
     /// Reads the first `count` layers under a prefix such as `vision_model.`.
     init(
         _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, layers count: Int,
-        isCausal: Bool
+        isCausal: Bool, precision: Precision = .f32
     ) throws(TokenReelError) {
         self.configuration = configuration
         self.isCausal = isCausal
         var layers: [TransformerLayer] = []
         for index in 0..<count {
-            layers.append(try TransformerLayer(folder, "\(prefix)encoder.layers.\(index).", configuration))
+            layers.append(try TransformerLayer(folder, "\(prefix)encoder.layers.\(index).", configuration, precision))
         }
         self.layers = layers
     }
@@ -65,19 +65,21 @@ struct TransformerLayer: Sendable {
     private let expand: Linear
     private let contract: Linear
 
-    init(_ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration) throws(TokenReelError) {
+    init(
+        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, _ precision: Precision
+    ) throws(TokenReelError) {
         let (width, inner) = (configuration.width, configuration.innerWidth)
         heads = configuration.heads
         activation = configuration.activation
         innerWidth = inner
         norm1 = try LayerNorm(folder, "\(prefix)layer_norm1", configuration)
-        query = try Linear(folder, "\(prefix)self_attn.q_proj", width, width)
-        key = try Linear(folder, "\(prefix)self_attn.k_proj", width, width)
-        value = try Linear(folder, "\(prefix)self_attn.v_proj", width, width)
-        output = try Linear(folder, "\(prefix)self_attn.out_proj", width, width)
+        query = try Linear(folder, "\(prefix)self_attn.q_proj", width, width, precision)
+        key = try Linear(folder, "\(prefix)self_attn.k_proj", width, width, precision)
+        value = try Linear(folder, "\(prefix)self_attn.v_proj", width, width, precision)
+        output = try Linear(folder, "\(prefix)self_attn.out_proj", width, width, precision)
         norm2 = try LayerNorm(folder, "\(prefix)layer_norm2", configuration)
-        expand = try Linear(folder, "\(prefix)mlp.fc1", width, inner)
-        contract = try Linear(folder, "\(prefix)mlp.fc2", inner, width)
+        expand = try Linear(folder, "\(prefix)mlp.fc1", width, inner, precision)
+        contract = try Linear(folder, "\(prefix)mlp.fc2", inner, width, precision)
     }
 
     func run(_ workspace: Workspace, tokens: Int, isCausal: Bool, record: inout AttentionRecord?) {
@@ -86,15 +88,17 @@ struct TransformerLayer: Sendable {
         norm1.apply(states.readOnly, into: normed)
         // Scaling the queries scales every score, at a fraction of the cost.
         let headWidth = states.columns / heads
-        query.apply(normed.readOnly, scale: 1 / Float(headWidth).squareRoot(), into: workspace.queries(tokens))
-        key.apply(normed.readOnly, into: workspace.keys(tokens))
-        value.apply(normed.readOnly, into: workspace.values(tokens))
+        query.apply(
+            normed.readOnly, scale: 1 / Float(headWidth).squareRoot(), into: workspace.queries(tokens),
+            workspace)
+        key.apply(normed.readOnly, into: workspace.keys(tokens), workspace)
+        value.apply(normed.readOnly, into: workspace.values(tokens), workspace)
         Attention(heads: heads, isCausal: isCausal).run(workspace, tokens: tokens, record: &record)
-        output.add(workspace.context(tokens).readOnly, to: states)
+        output.add(workspace.context(tokens).readOnly, to: states, workspace)
 
         norm2.apply(states.readOnly, into: normed)
         let inner = workspace.inner(tokens, innerWidth)
-        expand.apply(normed.readOnly, activation, into: inner)
-        contract.add(inner.readOnly, to: states)
+        expand.apply(normed.readOnly, activation, into: inner, workspace)
+        contract.add(inner.readOnly, to: states, workspace)
     }
 }

@@ -9,6 +9,8 @@ final class Workspace {
     static let queryBlock = 256
 
     private let memory: UnsafeMutablePointer<Float>
+    /// Where inputs of bf16 products are rounded.
+    let rounded: UnsafeMutablePointer<UInt32>
     private let width: Int
     private let tokens: Int
     private let innerCount: Int
@@ -21,9 +23,14 @@ final class Workspace {
         let count = 6 * tokens * width + innerCount + min(Self.queryBlock, tokens) * tokens
         memory = .allocate(capacity: count)
         memory.initialize(repeating: 0, count: count)
+        rounded = .allocate(capacity: BrainFloatMatrix.workspaceCount)
+        rounded.initialize(repeating: 0, count: BrainFloatMatrix.workspaceCount)
     }
 
-    deinit { memory.deallocate() }
+    deinit {
+        memory.deallocate()
+        rounded.deallocate()
+    }
 
     private func plane(_ index: Int, _ rows: Int) -> MutableMatrixView {
         precondition(rows <= tokens, "a workspace is made for the longest sequence")
