@@ -14,6 +14,7 @@ static const int cff_error_eof = AVERROR_EOF;
 static const int cff_error_exit = AVERROR_EXIT;
 static const int cff_error_invalid_data = AVERROR_INVALIDDATA;
 static const int cff_error_again = AVERROR(EAGAIN);
+static const int cff_error_invalid_argument = AVERROR(EINVAL);
 static const int cff_error_io = AVERROR(EIO);
 static const int cff_error_unsupported = AVERROR(ENOSYS);
 static const int cff_error_memory = AVERROR(ENOMEM);

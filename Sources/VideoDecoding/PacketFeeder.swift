@@ -60,6 +60,12 @@ final class PacketFeeder {
     /// Reads that failed on the way.
     var readErrors: Int { earlierReadErrors + demuxer.readErrors }
 
+    /// What ended the last failed read, in FFmpeg's words.
+    var lastReadError: String? { demuxer.lastReadError }
+
+    /// Times that the container's clock started anew.
+    var clockRestarts: Int { demuxer.clockRestarts }
+
     /// Loads the next packet that the decoder must see.
     func next(_ packet: borrowing Packet) throws(TokenReelError) -> Step {
         guard let index, let schedule else {

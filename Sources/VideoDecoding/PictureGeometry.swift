@@ -29,25 +29,24 @@ package struct Orientation: Equatable {
         isTransposed ? (mirrorsRows ? 270 : 90) : (mirrorsRows ? 180 : 0)
     }
 
-    /// Turns a picture of `height` rows of `width` pixels as shown, stored in rows of `stride` bytes.
-    package func upright(_ stored: UnsafePointer<UInt8>, stride: Int, width: Int, height: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
+    /// Packs three planes as `[height, width, 3]`, turned; sizes are those shown, planes have rows of `stride` bytes.
+    package func upright(
+        red: UnsafePointer<UInt8>, green: UnsafePointer<UInt8>, blue: UnsafePointer<UInt8>, stride: Int, width: Int,
+        height: Int
+    ) -> [UInt8] {
+        // Bytes from one shown pixel to the next, along a row and down a column.
+        let across = (mirrorsColumns ? -1 : 1) * (isTransposed ? stride : 1)
+        let down = (mirrorsRows ? -1 : 1) * (isTransposed ? 1 : stride)
+        let corner = (mirrorsColumns ? (width - 1) * -across : 0) + (mirrorsRows ? (height - 1) * -down : 0)
+        return [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
             count = width * height * 3
-            guard let base = output.baseAddress else { return }
-            // Bytes from one shown pixel to the next, along a row and down a column.
-            let across = (mirrorsColumns ? -1 : 1) * (isTransposed ? stride : 3)
-            let down = (mirrorsRows ? -1 : 1) * (isTransposed ? 3 : stride)
-            let corner =
-                (mirrorsColumns ? (width - 1) * abs(across) : 0) + (mirrorsRows ? (height - 1) * abs(down) : 0)
+            guard var target = output.baseAddress else { return }
             for row in 0..<height {
-                var source = stored + corner + row * down
-                var target = base + row * width * 3
-                if across == 3 {
-                    target.update(from: source, count: width * 3)
-                    continue
-                }
+                var source = corner + row * down
                 for _ in 0..<width {
-                    (target[0], target[1], target[2]) = (source[0], source[1], source[2])
+                    target[0] = red[source]
+                    target[1] = green[source]
+                    target[2] = blue[source]
                     target += 3
                     source += across
                 }

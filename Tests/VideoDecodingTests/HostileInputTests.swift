@@ -50,6 +50,7 @@ import VideoDecoding
         let error = try #require(failure(.file(Clips.folder.path + "/" + name)))
         #expect(error.code == .inputOutput && error.found.contains("No such file"), "\(error)")
         #expect(failure(.file(name))?.code == .inputOutput)
+        #expect(try failure(.file(Self.clip.get() + "\0.mp4"))?.code == .inputOutput)
     }
 
     @Test func addressesAreLimitedToTheirSchemes() {
