@@ -64,7 +64,7 @@ let package = Package(
         tests("VisionEncoding"),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
-        tests("TokenReelCLI"),
+        tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]
 )
