@@ -64,17 +64,17 @@ import TokenReel
         let scratch = try ScratchFolder()
         let clip = try Data(contentsOf: URL(filePath: CommandRun.clip))
         let file = try CommandRun.tokenreel("reduce", CommandRun.clip, "-o", "a", in: scratch)
-        let piped = try CommandRun.tokenreel(
-            "reduce", "-", "--source-name", "clip.mp4", "-o", "-", input: clip, in: scratch)
+        let piped = try CommandRun.tokenreel("reduce", "-", "-o", "-", input: clip, in: scratch)
         #expect(file.status == 0 && piped.status == 0)
         #expect(piped.output == (try scratch.bytes("a")))
         #expect(piped.errors.contains("2,352 -> 235"))
-        // Without a name the pipe is "-", and nothing else differs.
-        let unnamed = try CommandRun.tokenreel("reduce", "-", "-o", "b", input: clip, in: scratch)
-        #expect(unnamed.status == 0)
+        // A name is written where one was given, and nothing else differs.
+        let named = try CommandRun.tokenreel(
+            "reduce", "-", "--source-name", "clip.mp4", "-o", "b", input: clip, in: scratch)
+        #expect(named.status == 0)
         let (a, b) = try (TokenSequenceFile(path: scratch.path("a")), TokenSequenceFile(path: scratch.path("b")))
-        #expect(a.metadata.filter { $0.key != "source" } == b.metadata.filter { $0.key != "source" })
-        #expect(b.metadata["source"] == "-")
+        #expect(a.metadata["source"] == nil && b.metadata["source"] == "clip.mp4")
+        #expect(a.metadata == b.metadata.filter { $0.key != "source" })
         #expect(a.sequence.tokens.array == b.sequence.tokens.array)
     }
 
@@ -248,7 +248,7 @@ import TokenReel
         let scratch = try ScratchFolder()
         let shell = Process()
         shell.executableURL = URL(filePath: "/bin/bash")
-        let command = "'\(CommandRun.executable.path)' reduce --source-name clip.mp4 -q"
+        let command = "'\(CommandRun.executable.path)' reduce -q"
         shell.arguments = ["-c", "\(command) <(cat '\(CommandRun.clip)') -o a && \(command) '\(CommandRun.clip)' -o b"]
         shell.currentDirectoryURL = scratch.url
         try shell.run()
