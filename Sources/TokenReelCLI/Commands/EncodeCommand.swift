@@ -25,6 +25,7 @@ struct EncodeCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
     var output: String?
 
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
@@ -58,7 +59,7 @@ struct EncodeCommand: ParsableCommand {
         let console = talk.console
         try console.ending { () throws(TokenReelError) in
             let cores = ProcessInfo.processInfo.activeProcessorCount
-            let pipeline = try sampling.pipeline(limits, threads: threads ?? cores)
+            let pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
             let source = InputSource(argument: input)
             let target =
                 output.map(OutputTarget.init(argument:))

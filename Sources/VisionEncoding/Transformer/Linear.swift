@@ -1,0 +1,96 @@
+internal import TensorOps
+internal import TokenCore
+
+/// `y = x W^T + b` for rows of states, with what follows it fused into one pass over the output.
+struct Linear: Sendable {
+    let inputs: Int
+    let outputs: Int
+    private let weight: TensorBuffer<Float>
+    private let bias: TensorBuffer<Float>
+    /// The first of the rows of `weight` that are used; SigLIP's head stacks three layers in one tensor.
+    private let firstRow: Int
+
+    /// Reads `weight [outputs, inputs]` and `bias [outputs]` under a prefix such as `encoder.layers.0.mlp.fc1`.
+    init(_ folder: CheckpointFolder, _ prefix: String, _ inputs: Int, _ outputs: Int) throws(TokenReelError) {
+        self.init(
+            weight: try folder.weights("\(prefix).weight", shape: [outputs, inputs]),
+            bias: try folder.weights("\(prefix).bias", shape: [outputs]), inputs, outputs)
+    }
+
+    /// Reads a layer without a bias.
+    init(withoutBias folder: CheckpointFolder, _ tensor: String, _ inputs: Int, _ outputs: Int) throws(TokenReelError) {
+        self.init(
+            weight: try folder.weights(tensor, shape: [outputs, inputs]),
+            bias: TensorBuffer([Float](repeating: 0, count: outputs)), inputs, outputs)
+    }
+
+    /// Uses some rows of tensors that are in memory.
+    init(
+        weight: TensorBuffer<Float>, bias: TensorBuffer<Float>, firstRow: Int = 0, _ inputs: Int, _ outputs: Int
+    ) {
+        precondition(weight.count >= (firstRow + outputs) * inputs && bias.count >= firstRow + outputs)
+        self.weight = weight
+        self.bias = bias
+        self.firstRow = firstRow
+        self.inputs = inputs
+        self.outputs = outputs
+    }
+
+    /// `output = (input W^T + b) * scale`.
+    func apply(_ input: MatrixView, scale: Float = 1, into output: MutableMatrixView) {
+        multiply(input, into: output, adding: false)
+        withBias { RowPass.addBias($0, scale: scale, to: output) }
+    }
+
+    /// `output = activation(input W^T + b)`.
+    func apply(_ input: MatrixView, _ activation: Activation, into output: MutableMatrixView) {
+        multiply(input, into: output, adding: false)
+        withBias { RowPass.activate(activation, bias: $0, on: output) }
+    }
+
+    /// `states += input W^T + b`.
+    func add(_ input: MatrixView, to states: MutableMatrixView) {
+        multiply(input, into: states, adding: true)
+        withBias { RowPass.addBias($0, to: states) }
+    }
+
+    private func multiply(_ input: MatrixView, into output: MutableMatrixView, adding: Bool) {
+        weight.withUnsafeBufferPointer { weight in
+            guard let base = weight.baseAddress else { return }
+            let matrix = MatrixView(base + firstRow * inputs, rows: outputs, columns: inputs)
+            Matrix.multiply(input, transposed: matrix, into: output, adding: adding)
+        }
+    }
+
+    private func withBias(_ body: (UnsafePointer<Float>) -> Void) {
+        bias.withUnsafeBufferPointer { bias in
+            if let base = bias.baseAddress { body(base + firstRow) }
+        }
+    }
+}
+
+/// Layer normalisation with gain and bias.
+struct LayerNorm: Sendable {
+    private let gain: TensorBuffer<Float>
+    private let bias: TensorBuffer<Float>
+    private let epsilon: Float
+
+    /// Reads `weight` and `bias`, both `[width]`, under a prefix.
+    init(
+        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration
+    ) throws(TokenReelError) {
+        gain = try folder.weights("\(prefix).weight", shape: [configuration.width])
+        bias = try folder.weights("\(prefix).bias", shape: [configuration.width])
+        epsilon = configuration.epsilon
+    }
+
+    /// Normalises every row; may run in place.
+    func apply(_ input: MatrixView, into output: MutableMatrixView) {
+        gain.withUnsafeBufferPointer { gain in
+            bias.withUnsafeBufferPointer { bias in
+                guard let gain = gain.baseAddress, let bias = bias.baseAddress else { return }
+                RowPass.layerNorm(input, gain: gain, bias: bias, epsilon: epsilon, into: output)
+            }
+        }
+    }
+}
