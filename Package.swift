@@ -61,7 +61,7 @@ let package = Package(
         tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
-        tests("VisionEncoding"),
+        tests("VisionEncoding", exclude: ["Fixtures"]),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests("TokenReelCLI"),
