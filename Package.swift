@@ -66,7 +66,7 @@ let package = Package(
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
-        tests("TokenReelCLI"),
+        tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -198,7 +198,7 @@ def holitom(table, bench, **_):
         table.row(
             f"HoliTom, {frames} x 14 x 14 x 3584", "reference, PyTorch (1)", f"{ours:.3f} s", f"{reference:.2f} s",
             f"{ours / reference:.2f}", "<= 0.25" if frames == 32 else "linear in frames")
-    print("    (1) not run here: its best on a 2-core machine, PyTorch 2.13, 1 or 2 threads")
+    print("    (1) not run here: its best on an idle 2-core machine, PyTorch 2.13; compare on an idle machine only")
 
 
 def encode(table, bench, cache, **_):

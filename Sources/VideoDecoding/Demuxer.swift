@@ -202,10 +202,7 @@ extension Demuxer {
         av_dict_set(&options, "protocol_whitelist", protocols, 0)
         av_dict_set(&options, "codec_whitelist", VideoFormats.decoders.joined(separator: ","), 0)
         if address != nil { av_dict_set(&options, "rtsp_flags", "prefer_tcp", 0) }
-        // The address itself must be opened; what it leads to may open nothing more.
-        if address == nil, let context { cff_refuse_nested_opens(context) }
         let opened = avformat_open_input(&context, address, format, &options)
-        if let context { cff_refuse_nested_opens(context) }
         if let failure = watch.failure { throw failure }
         guard opened >= 0, let context else {
             let reason = describe(opened)

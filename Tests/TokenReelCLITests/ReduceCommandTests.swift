@@ -1,4 +1,5 @@
 import Foundation
+import Safetensors
 import TestSupport
 import Testing
 import TokenCore
@@ -63,17 +64,17 @@ import TokenReel
         let scratch = try ScratchFolder()
         let clip = try Data(contentsOf: URL(filePath: CommandRun.clip))
         let file = try CommandRun.tokenreel("reduce", CommandRun.clip, "-o", "a", in: scratch)
-        let piped = try CommandRun.tokenreel(
-            "reduce", "-", "--source-name", "clip.mp4", "-o", "-", input: clip, in: scratch)
+        let piped = try CommandRun.tokenreel("reduce", "-", "-o", "-", input: clip, in: scratch)
         #expect(file.status == 0 && piped.status == 0)
         #expect(piped.output == (try scratch.bytes("a")))
         #expect(piped.errors.contains("2,352 -> 235"))
-        // Without a name the pipe is "-", and nothing else differs.
-        let unnamed = try CommandRun.tokenreel("reduce", "-", "-o", "b", input: clip, in: scratch)
-        #expect(unnamed.status == 0)
+        // A name is written where one was given, and nothing else differs.
+        let named = try CommandRun.tokenreel(
+            "reduce", "-", "--source-name", "clip.mp4", "-o", "b", input: clip, in: scratch)
+        #expect(named.status == 0)
         let (a, b) = try (TokenSequenceFile(path: scratch.path("a")), TokenSequenceFile(path: scratch.path("b")))
-        #expect(a.metadata.filter { $0.key != "source" } == b.metadata.filter { $0.key != "source" })
-        #expect(b.metadata["source"] == "-")
+        #expect(a.metadata["source"] == nil && b.metadata["source"] == "clip.mp4")
+        #expect(a.metadata == b.metadata.filter { $0.key != "source" })
         #expect(a.sequence.tokens.array == b.sequence.tokens.array)
     }
 
@@ -232,7 +233,12 @@ import TokenReel
         #expect(good.status == 0)
         let bad = try CommandRun.tokenreel("reduce", "none\u{1b}[2J\u{202e}", in: scratch)
         let inspect = try CommandRun.tokenreel("inspect", "x", in: scratch)
-        for text in [good.text, bad.errors, inspect.text] {
+        var grid = SafetensorsWriter(metadata: ["a\u{1b}[2J": "b\u{1b}[2J"])
+        grid.add("tokens", shape: [1, 1, 1, 1], [1] as [Float])
+        try grid.write(to: scratch.path("grid"))
+        let keys = try CommandRun.tokenreel("inspect", "grid", in: scratch)
+        #expect(keys.status == 0 && keys.text.contains("\\u{1b}"))
+        for text in [good.text, bad.errors, inspect.text, keys.text] {
             #expect(!text.unicodeScalars.contains { ($0.value < 32 && $0 != "\n") || $0 == "\u{202e}" })
         }
         #expect(bad.errors.contains("\\u{1b}"))
@@ -242,7 +248,7 @@ import TokenReel
         let scratch = try ScratchFolder()
         let shell = Process()
         shell.executableURL = URL(filePath: "/bin/bash")
-        let command = "'\(CommandRun.executable.path)' reduce --source-name clip.mp4 -q"
+        let command = "'\(CommandRun.executable.path)' reduce -q"
         shell.arguments = ["-c", "\(command) <(cat '\(CommandRun.clip)') -o a && \(command) '\(CommandRun.clip)' -o b"]
         shell.currentDirectoryURL = scratch.url
         try shell.run()
@@ -256,7 +262,8 @@ import TokenReel
         let address = "http://user:secret@127.0.0.1:1/folder/clip.mp4?key=1"
         for extra in [[], ["--dry-run"], ["--json"]] {
             let run = try CommandRun.tokenreel(["reduce", address] + extra, in: scratch)
-            #expect(run.status == 3)
+            // Nobody listens there: a failure of the network, not of the input.
+            #expect(run.status == 1)
             #expect(run.errors.contains("127.0.0.1:1/folder/clip.mp4"))
             #expect(!run.errors.contains("secret") && !run.text.contains("secret"))
         }
@@ -276,5 +283,47 @@ import TokenReel
         #expect(file.metadata["source"] == "http://127.0.0.1:\(server.port)/clip.mp4?key=1")
         #expect(file.metadata["sha256"] == nil)
         #expect(!String(decoding: try scratch.bytes("clip.safetensors"), as: UTF8.self).contains("secret"))
+    }
+
+    @Test func aFailureIsAnObjectToo() throws {
+        let scratch = try ScratchFolder()
+        try scratch.write("this is text", to: "text.mp4")
+        let run = try CommandRun.tokenreel("reduce", "text.mp4", "--json", in: scratch)
+        #expect(run.status == 3 && run.errors.hasPrefix("error: text.mp4: "))
+        let object = try run.json()
+        #expect(object["schema"] as? Int == 1 && object["status"] as? String == "failed")
+        let error = try #require(object["error"] as? [String: Any])
+        #expect(Set(error.keys) == ["code", "subject", "found", "allowed", "remedy"])
+        #expect(error["subject"] as? String == "text.mp4")
+    }
+
+    private static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg", "/opt/homebrew/bin/ffmpeg"]
+        .first(where: FileManager.default.isExecutableFile)
+
+    /// A large picture costs what a few pictures cost, and a longer clip only its grid.
+    @Test(.enabled(if: ffmpeg != nil, "needs the ffmpeg command to make a clip"))
+    func memoryGrowsWithTheGridOnly() throws {
+        let scratch = try ScratchFolder()
+        let ffmpeg = Process()
+        ffmpeg.executableURL = URL(filePath: try #require(Self.ffmpeg))
+        ffmpeg.arguments = [
+            "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=2:duration=90", "-c:v", "libx264",
+            "-preset", "ultrafast", "-g", "20", scratch.path("clip.mp4"),
+        ]
+        try ffmpeg.run()
+        ffmpeg.waitUntilExit()
+        func peak(_ sampling: String...) throws -> (memory: Int, tokens: Int) {
+            let object = try CommandRun.tokenreel(
+                ["reduce", "clip.mp4", "-o", "out", "--json"] + sampling, in: scratch
+            ).json()
+            let tokens = try #require((object["tokens"] as? [String: Any])?["in"] as? Int)
+            return (try #require(object["peak_memory_bytes"] as? Int), tokens)
+        }
+        let short = try peak("--fps", "2", "--end", "10")
+        let long = try peak("--fps", "2")
+        #expect(short.tokens == 20 * 196 && long.tokens == 180 * 196)
+        let gridGrowth = (long.tokens - short.tokens) * 80 * 4
+        #expect(long.memory < 250_000_000)
+        #expect(long.memory - short.memory < 2 * gridGrowth + 20_000_000)
     }
 }

@@ -22,6 +22,15 @@ import TokenReel
         #expect(furthest <= 4)
     }
 
+    @Test func aFullQueueCanBeLetGo() {
+        for _ in 0..<10 {
+            let queue = BoundedQueue<Int>(capacity: 4)
+            for number in 0..<4 { #expect(queue.send(number)) }
+            queue.close()
+            #expect(!queue.send(4))
+        }
+    }
+
     @Test func closingFreesASenderThatWaits() {
         let queue = BoundedQueue<Int>(capacity: 1)
         final class Outcome: Sendable { let refused = Atomic<Int>(0) }

@@ -10,10 +10,13 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         var isClosed = false
     }
     private let state = Mutex(State())
-    private let free: DispatchSemaphore
+    private let free = DispatchSemaphore(value: 0)
     private let filled = DispatchSemaphore(value: 0)
 
-    package init(capacity: Int) { free = DispatchSemaphore(value: capacity) }
+    package init(capacity: Int) {
+        // Counted up from zero: a semaphore may not end below the value it was made with, and a closed queue can.
+        for _ in 0..<capacity { free.signal() }
+    }
 
     /// Waits for a place and puts the value there; false once the receiver has closed the queue.
     package func send(_ element: Element) -> Bool {

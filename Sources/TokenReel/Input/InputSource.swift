@@ -21,7 +21,7 @@ public enum InputSource: Sendable, Hashable {
         }
     }
 
-    /// The name to write into files: the last part of a path, an address without user and password, or `-`.
+    /// How to call the input in few words: the last part of a path, an address without user and password, or `-`.
     public var name: String {
         switch self {
         case .file(let path): path.split(separator: "/").last.map(String.init) ?? path

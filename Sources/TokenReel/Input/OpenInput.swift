@@ -10,8 +10,10 @@ internal import VideoDecoding
 public final class OpenInput: Sendable {
     /// What was opened.
     public let source: InputSource
-    /// The name to write into files.
-    public let name: String
+    /// The name to write into files: the one it was given, or an address without user and password.
+    ///
+    /// Files and pipes have none of their own, so that the same bytes give the same result wherever they come from.
+    public let name: String?
 
     enum Content: Sendable {
         case video(VideoSource)
@@ -23,7 +25,7 @@ public final class OpenInput: Sendable {
 
     /// Opens an input.
     ///
-    /// - Parameter name: A name to write into files instead of the input's own.
+    /// - Parameter name: A name to write into files.
     /// - Throws: ``TokenReelError/Code/unreadableInput`` and others of ``TokenGridFile``;
     ///   ``TokenReelError/Code/limitExceeded`` for a pipe that delivers more than `limits.inputBytes` or nothing for
     ///   `limits.stallSeconds`; ``TokenReelError/Code/cancelled``.
@@ -31,7 +33,7 @@ public final class OpenInput: Sendable {
         _ source: InputSource, name: String? = nil, limits: Limits = Limits(), cancellation: Cancellation? = nil
     ) throws(TokenReelError) {
         self.source = source
-        self.name = name ?? source.name
+        self.name = name ?? (source.isAddress ? source.name : nil)
         switch source {
         case .url: spool = nil
         case .standardInput: spool = try .standardInput(limits: limits, cancellation: cancellation)

@@ -28,6 +28,7 @@ struct InspectCommand: ParsableCommand {
 
     /// Names and values in two columns; what is inside an object is indented.
     private static func text(_ members: [JSONValue.Member], indent: String = "") -> String {
+        let members = members.map { JSONValue.Member(key: Console.printable($0.key), value: $0.value) }
         let width = (members.map(\.key.count).max() ?? 0) + 2
         return members.map { member in
             let label = indent + member.key + String(repeating: " ", count: width - member.key.count)

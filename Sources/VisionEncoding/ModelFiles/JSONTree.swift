@@ -25,7 +25,9 @@ enum JSONTree: Sendable {
         }
     }
 
-    /// The member of an object; of equal keys the last, as in Python. Nil if there is none, or for other values.
+    /// The member of an object; of equal keys the last, as in Python.
+    ///
+    /// Nil if there is none, or for other values.
     subscript(key: StaticString) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
         let name = "\(key)"

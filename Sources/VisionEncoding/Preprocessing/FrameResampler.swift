@@ -12,7 +12,7 @@ struct FrameResampler: Sendable {
     /// One frame at the new size.
     ///
     /// Only what stays after the cut is computed. Along rows first, then down columns, whole levels between: with that
-    /// order and rounding the pixels equal those of Pillow.
+    /// order and rounding the pixels equal those of Pillow 12 and of torchvision.
     func resampled(_ frame: VideoFrame) -> VideoFrame {
         let size = targetSize(of: frame)
         let across = Window(of: size.width, showing: width)

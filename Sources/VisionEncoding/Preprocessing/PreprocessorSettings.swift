@@ -14,7 +14,9 @@ public struct PreprocessorSettings: Sendable, Equatable {
         case unchanged
     }
 
-    /// What to interpolate with. Both filters antialias when a picture shrinks.
+    /// What to interpolate with.
+    ///
+    /// Both filters antialias when a picture shrinks.
     public enum Filter: Sendable, Equatable {
         /// Triangle; `"resample": 2` in files.
         case bilinear
