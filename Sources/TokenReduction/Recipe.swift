@@ -45,7 +45,7 @@ public struct Recipe: Sendable {
             clock.lap(.segment)
         }
         // Without a query merging meets the budget alone.
-        let isPrunerIdle = request.query == nil && pruner?.needs.contains(.query) == true
+        let isPrunerIdle = !request.hasQuestion && pruner?.needs.contains(.query) == true
         let pruner = isPrunerIdle ? nil : pruner
         let exact = request.asPublished ? nil : Reconciliation(input)
         var plan = ReductionPlan.identity(grid.shape.tokenCount)
@@ -76,8 +76,11 @@ public struct Recipe: Sendable {
         let total = emitsCodebook && request.codebook != nil ? plan.count : count
         plan = exact?.reconcile(plan, to: total) ?? plan
         clock.lap("reconcile")
+        let relevance =
+            request.hasQuestion
+            ? input.relevance(of: plan, values: plan.applied(to: grid.values, channels: input.channels)) : nil
         return Reduction(
-            plan: plan, segments: segments, relevance: relevance(of: plan, input), tokenHash: hash,
+            plan: plan, segments: segments, relevance: relevance, tokenHash: hash,
             stageSeconds: clock.timings, notices: notices)
     }
 
@@ -100,7 +103,7 @@ public struct Recipe: Sendable {
                 notices.append("Saliency is missing; spatial distinctiveness stands in for it.")
             case .frameFeatures where grid.frameFeatures == nil:
                 throw missing("frame features in the grid", "add a tensor \"frame_features\" [T, F]")
-            case .query where request.query == nil:
+            case .query where !request.hasQuestion:
                 throw missing("query", "give one with --query-image or --query-embedding")
             default: break
             }
@@ -115,17 +118,10 @@ public struct Recipe: Sendable {
                 .invalidArgument, subject: "codebook", found: "a size for method \(name), which has no hashing stage",
                 remedy: "choose a method that hashes with --method, or leave out --codebook")
         }
-        if request.query != nil, pruner?.needs.contains(.query) != true {
+        if request.hasQuestion, pruner?.needs.contains(.query) != true {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
-    }
-
-    private func relevance(of plan: ReductionPlan, _ input: ReductionInput) -> [Float]? {
-        input.query.map { query in
-            let values = plan.applied(to: input.grid.values, channels: input.channels)
-            return QueryRelevance.scores(of: values, for: query, workers: input.workers)
-        }
     }
 }
 

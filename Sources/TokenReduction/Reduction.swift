@@ -6,6 +6,9 @@ public struct ReductionRequest: Sendable {
     public var budget: TokenBudget
     /// What to look for; steers query-guided recipes, and scores the tokens of all.
     public var query: Query?
+    /// `[T * H * W]`: how well each source token answers the question, measured elsewhere, such as in a space shared with
+    /// text; stands in for the cosine to ``query``.
+    public var relevance: [Float]?
     /// Size of the codebook, for recipes that hash; nil leaves it to the recipe.
     public var codebook: CodebookSize?
     /// Follows the reference implementation's rounding and quirks instead of the exact count.
@@ -17,6 +20,9 @@ public struct ReductionRequest: Sendable {
     /// Ends the work early when raised.
     public var cancellation: Cancellation?
 
+    /// Whether something is looked for.
+    public var hasQuestion: Bool { query != nil || relevance != nil }
+
     /// Asks for a number of tokens.
     public init(budget: TokenBudget) { self.budget = budget }
 }
@@ -27,7 +33,8 @@ public struct Reduction: Sendable {
     public let plan: ReductionPlan
     /// The segments that were reduced on their own, in order; they tile the frames.
     public let segments: [Segment]
-    /// `[plan.count]`: with a query, the largest cosine of each output token to a query vector.
+    /// `[plan.count]`: with a query, the largest cosine of each output token to a query vector; with given relevance, the
+    /// weighted mean of its sources'.
     public let relevance: [Float]?
     /// With a hashing recipe, the codes and the codebook.
     public let tokenHash: TokenHash?

@@ -7,6 +7,8 @@ public struct ReductionInput: Sendable {
     public let grid: TokenGrid
     /// What the viewer asks for.
     public let query: Query?
+    /// `[T * N]`: how well each source token answers the question, where that was measured elsewhere.
+    public let relevance: [Float]?
     /// Whether to follow the reference implementation's rounding and quirks.
     public let asPublished: Bool
     /// The retention ratio as the caller wrote it, for references that round it in ways of their own.
@@ -37,7 +39,18 @@ public struct ReductionInput: Sendable {
         if let index = grid.saliency?.firstIndex(where: { !$0.isFinite }) {
             throw Self.unusable("saliency", at: grid.position(of: index))
         }
+        if let relevance = request.relevance {
+            guard relevance.count == grid.shape.tokenCount else {
+                throw TokenReelError(
+                    .invalidArgument, subject: "relevance", found: "\(relevance.count) numbers",
+                    allowed: "\(grid.shape.tokenCount), one for each token")
+            }
+            if let index = relevance.firstIndex(where: { !$0.isFinite }) {
+                throw Self.unusable("relevance", at: grid.position(of: index))
+            }
+        }
         self.grid = grid
+        relevance = request.relevance
         query = request.query
         asPublished = request.asPublished
         if case .ratio(let ratio) = request.budget { publishedRatio = ratio } else { publishedRatio = nil }
@@ -75,6 +88,12 @@ public struct ReductionInput: Sendable {
                 return scale > 0 ? 1 - dot / scale : 1
             }
         }.flatMap { $0 }
+    }
+
+    /// How well tokens that a plan makes answer the question; nil if there is none.
+    func relevance(of plan: ReductionPlan, values: TensorBuffer<Float>) -> [Float]? {
+        if let relevance { return plan.applied(to: relevance) }
+        return query.map { QueryRelevance.scores(of: values, for: $0, workers: workers) }
     }
 
     /// Throws once the caller has cancelled.

@@ -27,6 +27,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// A question in words, for an ``encoder`` that is the vision tower of the same checkpoint.
+    public var question: TextQuery?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
 
@@ -105,6 +107,10 @@ public struct Pipeline: Sendable {
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         var request = request
         request.query = request.query ?? encoded.query
+        if let question {
+            try request.cancellation?.check()
+            request.relevance = try question.relevance(of: grid, workers: request.workers)
+        }
         let reduction = try recipe.reduce(grid, request)
         var clock = Stopwatch()
         clock.start()

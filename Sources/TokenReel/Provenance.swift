@@ -62,6 +62,11 @@ extension Pipeline {
         ]).text
     }
 
+    /// Names a query by its words, for ``queryDescription``.
+    public static func describeQuery(text: String) -> String {
+        JSONValue.members(["text": .string(text)]).text
+    }
+
     private func recipeText() throws(TokenReelError) -> String {
         let descriptor = try RecipeRegistry.descriptor(named: method)
         var values: [JSONValue.Member] = []

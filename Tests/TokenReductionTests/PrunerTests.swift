@@ -40,6 +40,24 @@ import TokenReduction
         for frame in 0..<6 { #expect(frames.count { $0 == frame } == 2) }
     }
 
+    @Test func relevanceMeasuredElsewhereDrawsTheBudgetToo() throws {
+        let (grid, _) = try needle()
+        var request = ReductionRequest(budget: .tokens(4))
+        var relevance = [Float](repeating: 0, count: 48)
+        for token in [3, 17, 18, 40] { relevance[token] = 1 }
+        request.relevance = relevance
+        let parameters = ["spread": "0", "temperature": "0.01", "tau": "1", "contextual": "0"]
+        let holder = try TokenGrid(
+            shape: grid.shape, values: grid.values, frameTimes: grid.frameTimes, saliency: relevance)
+        let reduction = try RecipeRegistry.recipe(named: "tokenreel", parameters: parameters).reduce(holder, request)
+        #expect(reduction.plan.anchors == [3, 17, 18, 40])
+        #expect(reduction.relevance == [1, 1, 1, 1])
+        request.relevance = [1, 2]
+        #expect(throws: TokenReelError.self) { try RecipeRegistry.recipe().reduce(grid, request) }
+        request.relevance = [Float](repeating: .nan, count: 48)
+        #expect(throws: TokenReelError.self) { try RecipeRegistry.recipe().reduce(grid, request) }
+    }
+
     @Test func noveltyKeepsWhatChanged() throws {
         // Everything stands still but cell 2, which changes in frames 2 and 5.
         var values = [Float](repeating: 1, count: 6 * 4 * 3)

@@ -35,8 +35,9 @@ struct QueryRelevancePruner: TokenPruner {
     func selection(
         from candidates: CandidateTokens, of input: ReductionInput, count: Int
     ) throws(TokenReelError) -> [Int] {
-        guard let query = input.query else { return Array(0..<candidates.plan.count) }
-        let relevance = QueryRelevance.scores(of: candidates.values, for: query, workers: input.workers)
+        guard let relevance = input.relevance(of: candidates.plan, values: candidates.values) else {
+            return Array(0..<candidates.plan.count)
+        }
         let frames = candidates.plan.anchors.map { Int($0) / input.grid.shape.tokensPerFrame }
         var members = [[Int]](repeating: [], count: input.grid.shape.frames)
         for (candidate, frame) in frames.enumerated() { members[frame].append(candidate) }

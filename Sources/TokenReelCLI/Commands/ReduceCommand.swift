@@ -94,7 +94,7 @@ struct ReduceCommand: ParsableCommand {
         }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
-        try method.apply(to: &pipeline)
+        try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
         let targets =
             output.map { [OutputTarget(argument: $0)] } ?? OutputNames.targets(for: inputs, in: folder)

@@ -52,6 +52,11 @@ struct MethodOptions: ParsableArguments {
     @Option(help: "Keep this many tokens for each frame, shared among the frames.")
     var perFrame: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Look for what these words say; needs --model with a CLIP or SigLIP checkpoint.", valueName: "text"))
+    var query: String?
+
     @Option(help: ArgumentHelp("Look for the thing in this picture.", valueName: "file"))
     var queryImage: String?
 
@@ -71,13 +76,13 @@ struct MethodOptions: ParsableArguments {
         guard [keep != nil, tokens != nil, perFrame != nil].count(where: { $0 }) <= 1 else {
             throw ValidationError("Give only one of --keep, --tokens and --per-frame.")
         }
-        guard queryImage == nil || queryEmbedding == nil else {
-            throw ValidationError("Give only one of --query-image and --query-embedding.")
+        guard [query, queryImage, queryEmbedding].count(where: { $0 != nil }) <= 1 else {
+            throw ValidationError("Give only one of --query, --query-image and --query-embedding.")
         }
     }
 
-    /// Puts these choices into a pipeline.
-    func apply(to pipeline: inout Pipeline) throws(TokenReelError) {
+    /// Puts these choices into a pipeline, whose encoder is that of `model`.
+    func apply(to pipeline: inout Pipeline, _ model: ModelOptions) throws(TokenReelError) {
         if let method { pipeline.method = method }
         for setting in settings { pipeline.parameters[setting.name] = setting.value }
         if let keep { pipeline.request.budget = .ratio(keep) }
@@ -87,6 +92,16 @@ struct MethodOptions: ParsableArguments {
         pipeline.request.asPublished = asPublished
         pipeline.request.allowSubstitute = allowSubstitute
         try pipeline.validate()
+        if let query {
+            guard let tower = pipeline.encoder as? VisionTower, let folder = model.model else {
+                throw TokenReelError(
+                    .missingSignal, subject: "--query", found: "words, and no text tower to read them",
+                    remedy: "name a CLIP or SigLIP checkpoint with --model, or give the query with --query-image or "
+                        + "--query-embedding")
+            }
+            pipeline.question = try TextQuery(query, tower: tower, folder: try CheckpointFolder(folder))
+            pipeline.queryDescription = Pipeline.describeQuery(text: query)
+        }
         if let queryImage {
             let limits = pipeline.decodeOptions.limits
             let image = try VideoDecoder.image(.file(queryImage), size: .display, limits: limits)
