@@ -1,14 +1,6 @@
 internal import TensorOps
 internal import TokenCore
 
-/// What the products of a transformer's layers are computed in; sums are always in single precision.
-public enum Precision: String, Sendable, CaseIterable {
-    /// Single precision.
-    case f32
-    /// Factors rounded to bf16, about three times as fast on processors with AVX512_BF16; elsewhere ``f32`` is used.
-    case bf16
-}
-
 /// `y = x W^T + b` for rows of states, with what follows it fused into one pass over the output.
 struct Linear: Sendable {
     let inputs: Int

@@ -40,8 +40,20 @@ struct FullSizeTowerTests {
         let start = clock_t(Foundation.clock())
         _ = try loaded.result(of: pixels)
         let seconds = Double(Foundation.clock() - start) / Double(CLOCKS_PER_SEC)
+        let roundedSeconds = try processorSecondsInHalfPrecision("\(root)/\(name)", pixels)
         let rate = Int((Self.work[name] ?? 0) / seconds)
         print("\(name): load \(loading), frame \(one), \(seconds) s of processor time: \(rate) GFLOP/s a core")
+        print("\(name) in bf16: \(roundedSeconds) s of processor time")
+    }
+
+    private func processorSecondsInHalfPrecision(_ path: String, _ pixels: [Float]) throws -> Double {
+        var options = VisionTowerOptions()
+        options.precision = .bf16
+        let tower = try VisionTower(try CheckpointFolder(path), options: options)
+        _ = try tower.result(of: pixels)
+        let start = Foundation.clock()
+        _ = try tower.result(of: pixels)
+        return Double(Foundation.clock() - start) / Double(CLOCKS_PER_SEC)
     }
 
     @Test func peakOfProducts() {

@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import TensorOps
 import TestSupport
 import Testing
 import TokenCore
@@ -184,6 +185,29 @@ private let tolerance: Float = 1e-5
         try text.replacingOccurrences(of: "\"resample\": 3", with: "\"resample\": 2")
             .write(to: settings, atomically: true, encoding: .utf8)
         #expect(try VisionTower(try CheckpointFolder(copy.path)).name != name)
+    }
+
+    @Test(arguments: names) func bf16StaysCloseToF32(_ name: String) throws {
+        let (exact, fixture) = try tower(name)
+        let (rounded, _) = try tower(name) { $0.precision = .bf16 }
+        guard BrainFloatMatrix.isSupported else {
+            #expect(rounded.precision == .f32 && rounded.notices.count == 1 && rounded.name == exact.name)
+            return
+        }
+        #expect(rounded.precision == .bf16 && rounded.notices.isEmpty && rounded.name != exact.name)
+        let pixels = try fixture.pixels(frame: 0)
+        let a = try exact.result(of: pixels)
+        let b = try rounded.result(of: pixels)
+        for start in stride(from: 0, to: a.tokens.count, by: exact.channels) {
+            let (x, y) = (a.tokens[start..<start + exact.channels], b.tokens[start..<start + exact.channels])
+            func dot(_ p: ArraySlice<Float>, _ q: ArraySlice<Float>) -> Float {
+                zip(p, q).reduce(0) { $0 + $1.0 * $1.1 }
+            }
+            #expect(dot(x, y) / (dot(x, x) * dot(y, y)).squareRoot() > 0.995)
+        }
+        let isRounded = a.tokens != b.tokens
+        #expect(isRounded)
+        #expect(deviation(b.signals.receivedAttention, a.signals.receivedAttention) < 0.05)
     }
 
     // MARK: Frames
