@@ -39,9 +39,11 @@ let package = Package(
         library("Safetensors", ["TokenCore"]),
         library("TensorOps", ["TokenCore", "COpenBLAS", "CKernels"]),
         library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
-        library("VisionEncoding", ["TokenCore", "TensorOps"]),
+        library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
-        library("TokenReel", ["TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        library(
+            "TokenReel",
+            ["TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [
@@ -61,10 +63,10 @@ let package = Package(
         tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
         tests("VideoDecoding"),
-        tests("VisionEncoding", exclude: ["Fixtures"]),
+        tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
-        tests("TokenReelCLI"),
+        tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]
 )

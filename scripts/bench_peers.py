@@ -106,7 +106,6 @@ def faiss_kmeans(tokens, centroids, channels, iterations):
         max_points_per_centroid=len(data))
     start = time.perf_counter()
     means.train(data, init_centroids=seeds)
-    _, _ = means.index.search(data, 1)
     return time.perf_counter() - start, mean_cosine(data, means.centroids)
 
 

@@ -4,6 +4,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
+#include <libavutil/cpu.h>
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
@@ -13,6 +14,7 @@ static const int cff_error_eof = AVERROR_EOF;
 static const int cff_error_exit = AVERROR_EXIT;
 static const int cff_error_invalid_data = AVERROR_INVALIDDATA;
 static const int cff_error_again = AVERROR(EAGAIN);
+static const int cff_error_invalid_argument = AVERROR(EINVAL);
 static const int cff_error_io = AVERROR(EIO);
 static const int cff_error_unsupported = AVERROR(ENOSYS);
 static const int cff_error_memory = AVERROR(ENOMEM);

@@ -4,7 +4,7 @@ internal import COpenBLAS
 /// Dense row-major products on OpenBLAS, one thread a call: the pipeline owns parallelism.
 public enum Matrix {
     // OpenBLAS would otherwise start a pool of its own inside every worker, and its sums would follow the thread count.
-    private static let singleThreaded: Void = openblas_set_num_threads(1)
+    static let singleThreaded: Void = openblas_set_num_threads(1)
 
     /// `output[m, n] = a[m, k] * b[n, k]^T`: the dot product of every row of `a` with every row of `b`.
     ///

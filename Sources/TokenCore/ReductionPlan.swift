@@ -24,9 +24,9 @@ public struct ReductionPlan: Sendable, Equatable {
 
     /// Checks a plan that came from outside, such as a file.
     ///
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` unless the offsets ascend from 0 to the number of entries, every
-    ///   row has a source, sources ascend within a row and lie below `sourceCount`, weights are finite, and anchors are
-    ///   distinct and valid.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` unless the offsets ascend from 0 to the number of entries,
+    ///   every row has a source, sources ascend within a row and lie below `sourceCount`, weights are finite, and
+    ///   anchors are distinct and valid.
     public init(
         sourceCount: Int, offsets: [Int], sources: [Int32], weights: [Float], anchors: [Int32]
     ) throws(TokenReelError) {

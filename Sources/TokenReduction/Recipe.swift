@@ -23,15 +23,17 @@ public struct Recipe: Sendable {
             .union(isPrunerOptional ? [] : pruner?.needs ?? [])
     }
 
-    /// Reduces a grid: segments, merges, prunes and hashes as far as the recipe has the stage, then makes the count exact.
+    /// Reduces a grid: segments, merges, prunes and hashes as far as the recipe has the stage, then makes the count
+    /// exact.
     ///
     /// The same grid and request give the same plan whatever the number of workers.
     ///
-    /// - Throws: ``TokenReelError`` with code `invalidArgument` for an impossible budget, tokens that are not finite, or
-    ///   a query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the recipe needs; `cancelled`.
+    /// - Throws: ``TokenReelError`` with code `invalidArgument` for an impossible budget, tokens that are not finite, a
+    ///   query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the
+    ///   recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
         let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
-        var notices = try checkSignals(grid, request)
+        let notices = try checkSignals(grid, request)
         var clock = StageClock()
         let input = try ReductionInput(grid, request)
         clock.lap("compare")
@@ -42,7 +44,9 @@ public struct Recipe: Sendable {
             segments = try segmenter.segments(of: input)
             clock.lap(.segment)
         }
-        let pruner = activePruner(request, &notices)
+        // Without a query merging meets the budget alone.
+        let isPrunerIdle = request.query == nil && pruner?.needs.contains(.query) == true
+        let pruner = isPrunerIdle ? nil : pruner
         let exact = request.asPublished ? nil : Reconciliation(input)
         var plan = ReductionPlan.identity(grid.shape.tokenCount)
         if let merger {
@@ -60,8 +64,9 @@ public struct Recipe: Sendable {
             clock.lap(.prune)
         }
         var hash: TokenHash?
-        if let hasher, let size = codebookSize(request, count) {
+        if let hasher {
             try input.checkCancellation()
+            let size = request.codebook ?? (emitsCodebook ? .fixed(count) : .auto)
             let tokenHash = try hasher.hash(CandidateTokens(plan: plan, input: input), of: input, size: size)
             if emitsCodebook { plan = tokenHash.plan }
             hash = tokenHash
@@ -114,16 +119,6 @@ public struct Recipe: Sendable {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
-    }
-
-    private func activePruner(_ request: ReductionRequest, _ notices: inout [String]) -> (any TokenPruner)? {
-        guard let pruner, pruner.needs.contains(.query), request.query == nil else { return pruner }
-        notices.append("Without a query the pruning stage was passed over; merging met the budget alone.")
-        return nil
-    }
-
-    private func codebookSize(_ request: ReductionRequest, _ count: Int) -> CodebookSize? {
-        request.codebook ?? (emitsCodebook ? .fixed(count) : .auto)
     }
 
     private func relevance(of plan: ReductionPlan, _ input: ReductionInput) -> [Float]? {

@@ -5,8 +5,8 @@ package import TokenCore
 ///
 /// Serving stacks size their placeholders before a pixel is read, so the count must be exact whatever a method's own
 /// rounding says. Too many: the rows that stand for the fewest sources are folded into the nearest row that stays. Too
-/// few: the sources that no token represents well get one of their own. Tokens are compared with tokens whose anchors are
-/// near in reading order only, so the cost is linear in the length of the video.
+/// few: the sources that no token represents well get one of their own. Tokens are compared with tokens whose anchors
+/// are near in reading order only, so the cost is linear in the length of the video.
 package struct Reconciliation {
     private let input: ReductionInput
 

@@ -36,7 +36,8 @@ extension Pipeline {
         case .video(let source):
             var options = decodeOptions
             options.cancellation = request.cancellation
-            let decoder = try VideoDecoder(source, options: options)
+            let decoder: VideoDecoder
+            do { decoder = try VideoDecoder(source, options: options) } catch { throw input.restated(error) }
             video = decoder.info
             if let frames = decoder.expectedFrames {
                 shape = try GridShape(

@@ -78,9 +78,7 @@ public struct Pipeline: Sendable {
                 }
             } catch {
                 digest.abandon()
-                // A spooled pipe has a path that says nothing to the user.
-                throw input.source == .standardInput && error.subject == source.name
-                    ? error.about("standard input") : error
+                throw input.restated(error)
             }
             try digest.wait()
             return EncodedInput(
@@ -114,6 +112,7 @@ public struct Pipeline: Sendable {
         let quality = ReductionQuality.measure(reduction.plan, on: grid, workers: request.workers)
         clock.stop()
         let sequence = TokenSequence(reduction, of: grid)
+        let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
             shape: grid.shape, tokensOut: sequence.count, segments: reduction.segments.count,
@@ -121,7 +120,7 @@ public struct Pipeline: Sendable {
             stages: (encoded.video?.stages ?? []) + reduction.stageSeconds + [measure],
             seconds: (ContinuousClock.now - start) / .seconds(1), video: encoded.video?.info,
             statistics: encoded.video?.statistics,
-            notices: (encoded.video?.statistics.notices ?? []) + reduction.notices,
+            notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
         var metadata = try provenance(of: input)
         for (key, value) in encoded.facts { metadata[key] = value }

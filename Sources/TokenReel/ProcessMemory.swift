@@ -10,6 +10,10 @@
 public enum ProcessMemory {
     /// The most memory that was resident at once, in bytes.
     public static var peakBytes: Int {
+        #if os(Linux)
+            // A process starts out with the peak of the one that started it in `ru_maxrss`; this figure is its own.
+            if let kilobytes = highWaterMark() { return kilobytes * 1024 }
+        #endif
         var usage = rusage()
         #if canImport(Darwin)
             getrusage(RUSAGE_SELF, &usage)
@@ -19,4 +23,20 @@ public enum ProcessMemory {
             return usage.ru_maxrss * 1024
         #endif
     }
+
+    #if os(Linux)
+        /// `VmHWM` of the process's status, in kilobytes.
+        private static func highWaterMark() -> Int? {
+            let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else { return nil }
+            defer { close(file) }
+            let status = [UInt8](unsafeUninitializedCapacity: 8192) { buffer, count in
+                count = max(read(file, buffer.baseAddress, buffer.count), 0)
+            }
+            for line in String(decoding: status, as: UTF8.self).split(separator: "\n") where line.hasPrefix("VmHWM:") {
+                return line.split { " \t".contains($0) }.compactMap { Int($0) }.first
+            }
+            return nil
+        }
+    #endif
 }

@@ -11,9 +11,10 @@ extension Pipeline {
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
     public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
         var strings = [
-            "format": TokenSequence.fileFormat, "version": ProductVersion.current, "source": input.name,
+            "format": TokenSequence.fileFormat, "version": ProductVersion.current,
             "recipe": try recipeText(), "budget": budgetText,
         ]
+        strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["query"] = queryDescription
         if !input.isGrid {

@@ -47,6 +47,10 @@ final class ByteSource {
             var file: Int32 = 0
             var owned = false
             if case .file(let path) = source {
+                // C would read a name only up to its first zero byte, and so open another file than the one shown.
+                guard !path.utf8.contains(0) else {
+                    throw TokenReelError(.inputOutput, subject: "input", found: "a zero byte in the name of the file")
+                }
                 // Not blocking, so that a FIFO without a writer waits under the watch rather than here.
                 file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
                 owned = true
@@ -175,7 +179,7 @@ extension ByteSource {
             let ready = poll(&request, 1, 50)
             if ready < 0, errno != EINTR { return -1 }
             guard ready > 0 else { continue }
-            let got = Glibc.read(file, buffer, count)
+            let got = readDescriptor(file, buffer, count)
             if got >= 0 { return got }
             if errno != EINTR, errno != EAGAIN { return -1 }
         }
@@ -247,6 +251,11 @@ extension ByteSource {
         }
         return spool
     }
+}
+
+/// The system's `read`, which the method of the same name hides inside the class.
+private func readDescriptor(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    read(file, buffer, count)
 }
 
 /// An error of the operating system about the input.

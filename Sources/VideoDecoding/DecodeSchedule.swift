@@ -2,14 +2,14 @@
 ///
 /// For each wanted packet that is everything from the entry at or before it. An entry serves only frames shown at or
 /// after it: those shown earlier but stored later may need pictures from before the entry.
-struct DecodeSchedule {
+package struct DecodeSchedule {
     /// Packets to decode without a gap: from an entry (or the first packet) to the last wanted one it serves.
-    private(set) var runs: [Range<Int>] = []
+    package private(set) var runs: [Range<Int>] = []
     /// By stored order.
-    let isWanted: [Bool]
+    package let isWanted: [Bool]
 
     /// Plans for the packets `wanted`, indices into `records` in any order.
-    init(_ records: [PacketIndex.Record], wanted: [Int]) {
+    package init(_ records: [PacketIndex.Record], wanted: [Int]) {
         var isWanted = [Bool](repeating: false, count: records.count)
         for index in wanted { isWanted[index] = true }
         self.isWanted = isWanted

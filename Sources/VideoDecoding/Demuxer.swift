@@ -12,6 +12,10 @@ final class Demuxer {
     private(set) var readErrors = 0
     /// What ended the last read early, in FFmpeg's words.
     private(set) var lastReadError: String?
+    /// Keeps time running forwards in containers whose clock may start anew.
+    private var timeline = Timeline()
+    /// Times that the container's clock jumped back.
+    var clockRestarts: Int { timeline.restarts }
 
     /// Opens a container from bytes of our own.
     ///
@@ -24,6 +28,7 @@ final class Demuxer {
         context = avformat_alloc_context()
         guard let context else { throw outOfMemory }
         configure(context)
+        cff_refuse_nested_opens(context)
         try attach(bytes, to: context)
         let format = try probe(bytes, containers: containers)
         try open(nil, format, containers: containers, protocols: "none", limits: limits)
@@ -45,7 +50,7 @@ final class Demuxer {
         guard let context else { throw outOfMemory }
         configure(context)
         try open(
-            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp", "sdp"],
+            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp"],
             protocols: protocols.joined(separator: ","), limits: limits)
         try choose(stream, limits: limits)
     }
@@ -88,9 +93,12 @@ final class Demuxer {
             if let failure = watch.failure { throw failure }
             if result >= 0 {
                 failures = 0
-                if packet.pointer.pointee.stream_index == streamIndex, packet.pointer.pointee.size > 0 { return true }
                 watch.progress()
-                continue
+                guard packet.pointer.pointee.stream_index == streamIndex, packet.pointer.pointee.size > 0 else {
+                    continue
+                }
+                timeline.straighten(packet)
+                return true
             }
             if result == cff_error_eof { return false }
             if watch.mustStop(), let failure = watch.failure { throw failure }
@@ -121,7 +129,6 @@ final class Demuxer {
 extension Demuxer {
     private func configure(_ context: UnsafeMutablePointer<AVFormatContext>) {
         quietLogging
-        cff_refuse_nested_opens(context)
         context.pointee.interrupt_callback = AVIOInterruptCB(
             callback: { opaque in
                 guard let opaque else { return 0 }
@@ -198,16 +205,36 @@ extension Demuxer {
         let opened = avformat_open_input(&context, address, format, &options)
         if let failure = watch.failure { throw failure }
         guard opened >= 0, let context else {
+            let reason = describe(opened)
+            guard address != nil else {
+                throw TokenReelError(
+                    .unreadableInput, subject: "input",
+                    found: "a container that can't be opened (\(reason)): cut off or damaged")
+            }
+            // What came back was refused, or nothing came back.
+            let isRefused = opened == cff_error_invalid_data || opened == cff_error_invalid_argument
             throw TokenReelError(
-                .unreadableInput, subject: "input",
-                found: address == nil
-                    ? "a container that can't be opened (\(describe(opened))): cut off or damaged" : describe(opened))
+                isRefused ? .unsupportedInput : .inputOutput, subject: "input",
+                found: isRefused ? "no video that is accepted from an address (\(reason))" : reason,
+                allowed: isRefused ? "one of the formats \(containers.joined(separator: ", "))" : nil)
+        }
+        // From here on an address too may open nothing else.
+        cff_refuse_nested_opens(context)
+        let count = Int(context.pointee.nb_streams)
+        for index in 0..<count {
+            // Checked before probing, because FFmpeg forgets a size that its own decoder then refuses.
+            guard let stream = context.pointee.streams?[index], stream.isVideo else { continue }
+            let parameters = stream.pointee.codecpar.pointee
+            try PictureDecoder.check(Int(parameters.width), Int(parameters.height), limits)
         }
         // One set of options for each stream; FFmpeg may open a decoder of each to learn its parameters.
-        let count = Int(context.pointee.nb_streams)
         var decoderOptions = [OpaquePointer?](repeating: nil, count: count)
         for index in 0..<count {
-            av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            // These two are probed by their headers, without a buffer for the picture, and so can name its size.
+            let codec = context.pointee.streams?[index]?.pointee.codecpar.pointee.codec_id
+            if codec != AV_CODEC_ID_PNG, codec != AV_CODEC_ID_MJPEG {
+                av_dict_set_int(&decoderOptions[index], "max_pixels", Int64(limits.pixelsPerFrame), 0)
+            }
             av_dict_set(&decoderOptions[index], "threads", "1", 0)
         }
         let found = avformat_find_stream_info(context, &decoderOptions)
@@ -236,6 +263,9 @@ extension Demuxer {
                 allowed: "0 to \(videos.count - 1)", remedy: "choose one with --stream")
         }
         streamIndex = Int(videos[number].pointee.index)
+        if let format = context.pointee.iformat, format.pointee.flags & AVFMT_TS_DISCONT != 0 {
+            timeline = Timeline(restartsBelow: videos[number].pointee.time_base)
+        }
         for stream in all where stream.pointee.index != videos[number].pointee.index {
             stream.pointee.discard = AVDISCARD_ALL
         }

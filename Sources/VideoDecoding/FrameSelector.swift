@@ -3,7 +3,7 @@
 ///
 /// A frame is on screen from its own time to the next frame's. `.rate` and `.count` take the frame on screen at each of
 /// their target times, which ascend; a frame that serves several targets is taken once.
-struct FrameSelector {
+package struct FrameSelector {
     private enum Targets {
         case everyFrame
         case keyFrames
@@ -22,7 +22,7 @@ struct FrameSelector {
     /// Sets up for one pass.
     ///
     /// `span` is the time in seconds from the first frame to the end of the video, which only `.count` needs.
-    init(_ sampling: FrameSampling, start: Double?, end: Double?, secondsPerTick: Double, span: Double?) {
+    package init(_ sampling: FrameSampling, start: Double?, end: Double?, secondsPerTick: Double, span: Double?) {
         self.start = start ?? 0
         self.end = end ?? .infinity
         self.secondsPerTick = secondsPerTick
@@ -39,11 +39,12 @@ struct FrameSelector {
 
     /// Seconds of a timestamp after the first frame.
     func seconds(_ pts: Int64) -> Double {
-        Double(pts.subtractingReportingOverflow(origin ?? pts).partialValue) * secondsPerTick
+        let (ticks, overflow) = pts.subtractingReportingOverflow(origin ?? pts)
+        return (overflow ? Double(pts) - Double(origin ?? pts) : Double(ticks)) * secondsPerTick
     }
 
     /// Whether no later frame can be wanted once a frame at `pts` is on screen.
-    func isPast(_ pts: Int64) -> Bool {
+    package func isPast(_ pts: Int64) -> Bool {
         if origin != nil, seconds(pts) >= end { return true }
         if case .times(_, _, let count) = targets { return target >= count }
         return false
@@ -52,7 +53,7 @@ struct FrameSelector {
     /// Whether the frame at `pts` is wanted, given the time of the frame that follows it.
     ///
     /// Frames come in display order. After the last one, `next` is nil and `duration` in ticks tells how long it stays.
-    mutating func wants(_ pts: Int64, isKey: Bool, next: Int64?, duration: Int64 = 0) -> Bool {
+    package mutating func wants(_ pts: Int64, isKey: Bool, next: Int64?, duration: Int64 = 0) -> Bool {
         if origin == nil { origin = pts }
         let time = seconds(pts)
         switch targets {
@@ -92,12 +93,12 @@ extension FrameSelector {
     ///
     /// `times` are the distinct display times in ascending order and `duration` is the last one's. Here `.count` gives
     /// as many frames as it says wherever the range holds that many: targets that share a frame move to neighbours.
-    static func choose(
+    package static func choose(
         _ sampling: FrameSampling, start: Double?, end: Double?, times: [Int64], isKey: (Int) -> Bool, duration: Int64,
         secondsPerTick: Double
     ) -> [Int] {
         guard let first = times.first, let last = times.last else { return [] }
-        let span = Double(last.subtractingReportingOverflow(first).partialValue + max(duration, 0)) * secondsPerTick
+        let span = (Double(last) - Double(first) + Double(max(duration, 0))) * secondsPerTick
         var selector = FrameSelector(sampling, start: start, end: end, secondsPerTick: secondsPerTick, span: span)
         guard case .count(let count) = sampling else {
             return times.indices.filter { index in

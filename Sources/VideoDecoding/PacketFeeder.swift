@@ -41,7 +41,9 @@ final class PacketFeeder {
         dropsNonReference = false
     }
 
-    /// Feeds the runs of a schedule made for `index`. `demuxer` stands at its end, where the scan left it.
+    /// Feeds the runs of a schedule made for `index`.
+    ///
+    /// `demuxer` stands at its end, where the scan left it.
     init(
         _ demuxer: Demuxer, index: PacketIndex, schedule: DecodeSchedule, dropsNonReference: Bool, seekDistance: Int64,
         reopen: @escaping () throws(TokenReelError) -> Demuxer
@@ -57,6 +59,12 @@ final class PacketFeeder {
 
     /// Reads that failed on the way.
     var readErrors: Int { earlierReadErrors + demuxer.readErrors }
+
+    /// What ended the last failed read, in FFmpeg's words.
+    var lastReadError: String? { demuxer.lastReadError }
+
+    /// Times that the container's clock started anew.
+    var clockRestarts: Int { demuxer.clockRestarts }
 
     /// Loads the next packet that the decoder must see.
     func next(_ packet: borrowing Packet) throws(TokenReelError) -> Step {

@@ -2,15 +2,24 @@ internal import CFFmpeg
 internal import TokenCore
 
 /// Every packet of a stream in stored order, read once without decoding.
-struct PacketIndex {
+package struct PacketIndex {
     /// What is known about one packet.
-    struct Record {
-        let pts: Int64
-        let dts: Int64
-        let position: Int64
-        let isKey: Bool
-        let isEntry: Bool
-        let isHidden: Bool
+    package struct Record {
+        /// When its picture is shown, in ticks.
+        package var pts: Int64
+        /// When it is decoded, in ticks.
+        package var dts: Int64 = 0
+        /// Its offset in the input; negative where unknown.
+        package var position: Int64 = 0
+        /// The container marks it as a key frame.
+        package var isKey = false
+        /// Decoding can begin here, for pictures shown from here on.
+        package var isEntry = false
+        /// Its picture is decoded but not shown.
+        package var isHidden = false
+
+        /// A packet of which only the display time is known yet.
+        package init(pts: Int64) { self.pts = pts }
     }
 
     private(set) var records: [Record] = []
@@ -39,10 +48,11 @@ struct PacketIndex {
                     .limitExceeded, subject: "input", found: "more than \(limits.decodedFrames) frames",
                     allowed: "\(limits.decodedFrames) frames", remedy: "raise it with --max-frames")
             }
-            records.append(
-                Record(
-                    pts: fields.pts, dts: fields.dts, position: fields.pos,
-                    isKey: fields.flags & AV_PKT_FLAG_KEY != 0, isEntry: finding.isEntry, isHidden: isHidden))
+            var record = Record(pts: fields.pts)
+            (record.dts, record.position) = (fields.dts, fields.pos)
+            record.isKey = fields.flags & AV_PKT_FLAG_KEY != 0
+            (record.isEntry, record.isHidden) = (finding.isEntry, isHidden)
+            records.append(record)
             guard !isHidden else { continue }
             if fields.pts == cff_no_pts { isTimed = false }
             if fields.pts > latest {
@@ -52,13 +62,8 @@ struct PacketIndex {
         }
         canDropNonReference = inspector.canDropNonReference
         isIntraOnly = inspector.isIntraOnly
-        if !inspector.trustsEntries { forgetEntries() }
-    }
-
-    private mutating func forgetEntries() {
-        records = records.map {
-            Record(
-                pts: $0.pts, dts: $0.dts, position: $0.position, isKey: $0.isKey, isEntry: false, isHidden: $0.isHidden)
+        if !inspector.trustsEntries {
+            for place in records.indices { records[place].isEntry = false }
         }
     }
 

@@ -6,6 +6,8 @@ internal import TokenCore
 /// Colour: the picture's own matrix and range. Where the matrix is unspecified, BT.709 above 576 rows or from 1280
 /// columns and BT.601 below, as players choose. Transfer curves are left alone: HDR is not tone-mapped.
 ///
+/// The bytes are those of `ffmpeg` with the scaler flags `accurate_rnd+full_chroma_int+bitexact` and `format=gbrp`.
+///
 /// Scaling: area averaging where both sides shrink, bicubic otherwise. Interlaced pictures are rebuilt from the field
 /// that is shown first.
 final class PictureConverter {
@@ -25,7 +27,10 @@ final class PictureConverter {
     private let orientation: Orientation
     private var key: Key?
     private var scaler: OpaquePointer?
-    /// The scaled picture before it is turned. Rows are padded, because vector code may write past their end.
+    /// The scaled picture before it is turned, as planes of green, blue and red.
+    ///
+    /// FFmpeg's vector code for planes gives the bytes of its packed RGB in a third of the time. Rows are padded,
+    /// because that code may write past their end.
     private var scratch: UnsafeMutablePointer<UInt8>?
     private var stride = 0
 
@@ -55,7 +60,10 @@ final class PictureConverter {
             frame, width: orientation.isTransposed ? target.height : target.width,
             height: orientation.isTransposed ? target.width : target.height)
         guard let scratch else { throw outOfMemory }
-        let pixels = orientation.upright(scratch, stride: stride, width: target.width, height: target.height)
+        let planeSize = stride * (orientation.isTransposed ? target.width : target.height)
+        let pixels = orientation.upright(
+            red: scratch + 2 * planeSize, green: scratch, blue: scratch + planeSize, stride: stride,
+            width: target.width, height: target.height)
         return VideoFrame(width: target.width, height: target.height, pixels: pixels, pts: pts)
     }
 
@@ -95,8 +103,9 @@ final class PictureConverter {
             keepsBottom && !(isPalette && index == 1) ? plane.0.map { $0 + Int(plane.1) } : plane.0
         }
         let steps = strides.map { isField ? $0 * 2 : $0 }
-        let output: [UnsafeMutablePointer<UInt8>?] = [scratch, nil, nil, nil]
-        let done = sws_scale(scaler, planes, steps, 0, rows, output, [Int32(stride), 0, 0, 0])
+        let output = (0..<3).map { plane in scratch.map { $0 + plane * stride * height } } + [nil]
+        let outputStrides = [Int32](repeating: Int32(stride), count: 3) + [0]
+        let done = sws_scale(scaler, planes, steps, 0, rows, output, outputStrides)
         guard done == Int32(height) else {
             throw TokenReelError(.unreadableInput, subject: "input", found: "a picture that can't be converted to RGB")
         }
@@ -124,7 +133,7 @@ final class PictureConverter {
         let keeps = wanted.targetWidth == wanted.width && wanted.targetHeight == wanted.height
         let kernel = shrinks && !keeps ? SWS_AREA : SWS_BICUBIC
         scaler = sws_getContext(
-            wanted.width, wanted.height, wanted.format, wanted.targetWidth, wanted.targetHeight, AV_PIX_FMT_RGB24,
+            wanted.width, wanted.height, wanted.format, wanted.targetWidth, wanted.targetHeight, AV_PIX_FMT_GBRP,
             Int32(kernel | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BITEXACT), nil, nil, nil)
         guard scaler != nil else {
             let name = av_get_pix_fmt_name(wanted.format).map { String(cString: $0) } ?? "unknown"
@@ -136,9 +145,9 @@ final class PictureConverter {
         // Refused only for RGB, which needs no matrix.
         _ = sws_setColorspaceDetails(
             scaler, coefficients, wanted.isFullRange ? 1 : 0, coefficients, 1, 0, 1 << 16, 1 << 16)
-        stride = (Int(wanted.targetWidth) * 3 + 63) & ~63
+        stride = (Int(wanted.targetWidth) + 63) & ~63
         av_free(scratch)
-        scratch = av_malloc(stride * Int(wanted.targetHeight) + 64)?.assumingMemoryBound(to: UInt8.self)
+        scratch = av_malloc(3 * stride * Int(wanted.targetHeight) + 64)?.assumingMemoryBound(to: UInt8.self)
         guard scratch != nil else { throw outOfMemory }
         key = wanted
     }

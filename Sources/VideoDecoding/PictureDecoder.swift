@@ -32,7 +32,8 @@ final class PictureDecoder {
         }
         context.pointee.pkt_timebase = stream.pointee.time_base
         context.pointee.max_pixels = Int64(limits.pixelsPerFrame)
-        context.pointee.thread_count = Int32(clamping: max(threads, 0))
+        // A few more threads than cores keep the cores busy while the caller's thread converts a picture.
+        context.pointee.thread_count = Int32(threads > 0 ? min(threads, 64) : min(Int(av_cpu_count()) + 2, 16))
         guard avcodec_open2(context, codec, nil) >= 0 else {
             throw TokenReelError(.unreadableInput, subject: "input", found: "\(name) video with broken headers")
         }

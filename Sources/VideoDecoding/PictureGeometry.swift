@@ -1,21 +1,22 @@
 internal import CFFmpeg
 
 /// How a stored picture is turned and mirrored for display: first perhaps transposed, then mirrored.
-struct Orientation: Equatable {
+package struct Orientation: Equatable {
     /// Rows become columns.
-    var isTransposed = false
+    package var isTransposed = false
     /// Left and right change places, after transposing.
-    var mirrorsColumns = false
+    package var mirrorsColumns = false
     /// Top and bottom change places, after transposing.
-    var mirrorsRows = false
+    package var mirrorsRows = false
 
-    static let upright = Orientation()
+    package static let upright = Orientation()
 
-    init() {}
+    package init() {}
 
-    /// Reads a display matrix: a stored point (x, y) is shown at (a x + c y, b x + d y). Other angles than quarter
-    /// turns go to the nearest one.
-    init(displayMatrix matrix: UnsafePointer<Int32>?) {
+    /// Reads a display matrix, which shows a stored point (x, y) at (a x + c y, b x + d y).
+    ///
+    /// Other angles than quarter turns go to the nearest one.
+    package init(displayMatrix matrix: UnsafePointer<Int32>?) {
         guard let matrix else { return }
         let (a, b, c, d) = (Int64(matrix[0]), Int64(matrix[1]), Int64(matrix[3]), Int64(matrix[4]))
         isTransposed = abs(b) + abs(c) > abs(a) + abs(d)
@@ -24,29 +25,28 @@ struct Orientation: Equatable {
     }
 
     /// Degrees clockwise, a mirror image aside.
-    var degrees: Int {
+    package var degrees: Int {
         isTransposed ? (mirrorsRows ? 270 : 90) : (mirrorsRows ? 180 : 0)
     }
 
-    /// Turns a picture of `height` rows of `width` pixels as shown, stored in rows of `stride` bytes.
-    func upright(_ stored: UnsafePointer<UInt8>, stride: Int, width: Int, height: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
+    /// Packs three planes as `[height, width, 3]`, turned; sizes are those shown, planes have rows of `stride` bytes.
+    package func upright(
+        red: UnsafePointer<UInt8>, green: UnsafePointer<UInt8>, blue: UnsafePointer<UInt8>, stride: Int, width: Int,
+        height: Int
+    ) -> [UInt8] {
+        // Bytes from one shown pixel to the next, along a row and down a column.
+        let across = (mirrorsColumns ? -1 : 1) * (isTransposed ? stride : 1)
+        let down = (mirrorsRows ? -1 : 1) * (isTransposed ? 1 : stride)
+        let corner = (mirrorsColumns ? (width - 1) * -across : 0) + (mirrorsRows ? (height - 1) * -down : 0)
+        return [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
             count = width * height * 3
-            guard let base = output.baseAddress else { return }
-            // Bytes from one shown pixel to the next, along a row and down a column.
-            let across = (mirrorsColumns ? -1 : 1) * (isTransposed ? stride : 3)
-            let down = (mirrorsRows ? -1 : 1) * (isTransposed ? 3 : stride)
-            let corner =
-                (mirrorsColumns ? (width - 1) * abs(across) : 0) + (mirrorsRows ? (height - 1) * abs(down) : 0)
+            guard var target = output.baseAddress else { return }
             for row in 0..<height {
-                var source = stored + corner + row * down
-                var target = base + row * width * 3
-                if across == 3 {
-                    target.update(from: source, count: width * 3)
-                    continue
-                }
+                var source = corner + row * down
                 for _ in 0..<width {
-                    (target[0], target[1], target[2]) = (source[0], source[1], source[2])
+                    target[0] = red[source]
+                    target[1] = green[source]
+                    target[2] = blue[source]
                     target += 3
                     source += across
                 }

@@ -27,7 +27,7 @@ extension VideoDecoder {
                 let facts = try StreamFacts(context, stream, threads: 1, limits: limits)
                 let packet = try Packet()
                 let picture = try Picture()
-                while try demuxer.read(packet) { facts.decoder.send(packet, droppingNonReference: false) }
+                if try demuxer.read(packet) { facts.decoder.send(packet, droppingNonReference: false) }
                 facts.decoder.finish()
                 guard case .picture = facts.decoder.receive(picture) else {
                     throw TokenReelError(

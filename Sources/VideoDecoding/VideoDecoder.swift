@@ -71,6 +71,9 @@ public final class VideoDecoder {
         if plan.chooser.missing > 0 {
             result.note("\(plan.chooser.missing) wanted frames could not be decoded; the next good ones stand in")
         }
+        if plan.feeder.clockRestarts > 0 {
+            result.note("the clock starts anew \(plan.feeder.clockRestarts) times; times run on from the part before")
+        }
         if plan.chooser.backwards > 0 {
             result.note("\(plan.chooser.backwards) frames with times that run backwards were left out")
         }
@@ -125,7 +128,8 @@ public final class VideoDecoder {
             throw TokenReelError(
                 .unreadableInput, subject: "input",
                 found: "\(info.codec) video of which no frame could be decoded; \(counts.packetsRead) packets, "
-                    + "\(plan.decoder.errors) errors")
+                    + "\(plan.decoder.errors) errors" + (plan.feeder.lastReadError.map { ", \($0)" } ?? ""),
+                allowed: "sound frames of at most \(limits.pixelsPerFrame) pixels")
         }
         return false
     }

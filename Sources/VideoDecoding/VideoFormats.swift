@@ -21,8 +21,8 @@ public enum VideoFormats {
     ]
 
     /// Decoders for the accepted codecs, by FFmpeg's names of decoders.
-    static let decoders =
-        codecs.filter { !["av1", "msmpeg4v3"].contains($0) } + ["libdav1d", "libaom-av1", "msmpeg4"]
+    package static let decoders =
+        codecs.filter { !["av1", "msmpeg4v3", "flv1"].contains($0) } + ["libdav1d", "libaom-av1", "msmpeg4", "flv"]
 
     /// Containers of single pictures, accepted for image queries only.
     static let pictures = ["png_pipe", "jpeg_pipe", "webp_pipe"]

@@ -15,6 +15,8 @@ public protocol FrameEncoder: Sendable {
     var columns: Int { get }
     /// Numbers of one token.
     var channels: Int { get }
+    /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
+    var notices: [String] { get }
     /// Whether ``encode(_:tokens:saliency:)`` writes saliency.
     var providesSaliency: Bool { get }
 
@@ -38,6 +40,9 @@ public protocol FrameEncoder: Sendable {
 }
 
 extension FrameEncoder {
+    /// None.
+    public var notices: [String] { [] }
+
     /// Checks that a frame and the buffers for its tokens have the sizes that this encoder states.
     func check(
         _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bfloat16.h"
 #include "resample.h"
+#include "transformer.h"
 
 // Sum of a[i] * b[i].
 float tr_dot(const float *a, const float *b, size_t count);

@@ -13,8 +13,8 @@ internal import TokenCore
 ///
 /// Beyond the paper, `rests` joins the frames in which a moving cell rests: a cell that changes once in a segment then
 /// costs two tokens instead of one a frame. And `novelty` shares the budget by `(1 - similarity to the frame before) /
-/// (1 - tau)`, up to 1 a token, so that a background seen before costs little and a cut or a moving object gets its due;
-/// what the budget holds beyond that is left to the reconciling step.
+/// (1 - tau)`, up to 1 a token, so that a background seen before costs little and a cut or a moving object gets its
+/// due; what the budget holds beyond that is left to the reconciling step.
 ///
 /// Shapes: `[T, N, D]` to `[count, D]`. Anchors: static clusters take their centre's cell in the segment's first frame.
 /// Cost: O(T N D) to read, O(n^2 D) for each clustered set of n tokens.

@@ -17,7 +17,7 @@ public struct ReductionQuality: Sendable, Equatable {
 
     /// Comparing every source with every output would grow with the square of the length; beyond this many
     /// multiplications an even sample of the sources is measured.
-    private static let largestProduct = 1e11
+    private static let largestProduct = 2e10
 
     /// Measures a plan on the grid it was made from.
     ///

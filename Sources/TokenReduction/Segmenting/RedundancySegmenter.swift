@@ -2,8 +2,9 @@ package import TokenCore
 
 /// Global redundancy-aware segmentation: the cut of time that lets the most tokens be merged.
 ///
-/// Source: HoliTom (Shao et al., NeurIPS 2025, arXiv 2505.21334), section 3.2. A cell is static in frames `s...e` if its
-/// similarity to the next frame is above tau all the way. Merging the static cells of a segment into one frame saves
+/// Source: HoliTom (Shao et al., NeurIPS 2025, arXiv 2505.21334), section 3.2. A cell is static in frames `s...e` if
+/// its similarity to the next frame is above tau all the way. Merging the static cells of a segment into one frame
+/// saves
 ///
 ///     gain(s, e) = #static(s, e) * (e - s)
 ///

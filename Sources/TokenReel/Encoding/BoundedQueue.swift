@@ -4,19 +4,22 @@ internal import Synchronization
 /// Passes values from one thread to another, a few ahead at most, so that the faster side waits for the slower.
 ///
 /// One thread sends, one receives.
-final class BoundedQueue<Element: Sendable>: Sendable {
+package final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var isClosed = false
     }
     private let state = Mutex(State())
-    private let free: DispatchSemaphore
+    private let free = DispatchSemaphore(value: 0)
     private let filled = DispatchSemaphore(value: 0)
 
-    init(capacity: Int) { free = DispatchSemaphore(value: capacity) }
+    package init(capacity: Int) {
+        // Counted up from zero: a semaphore may not end below the value it was made with, and a closed queue can.
+        for _ in 0..<capacity { free.signal() }
+    }
 
     /// Waits for a place and puts the value there; false once the receiver has closed the queue.
-    func send(_ element: Element) -> Bool {
+    package func send(_ element: Element) -> Bool {
         free.wait()
         let isClosed = state.withLock { state in
             if !state.isClosed { state.elements.append(element) }
@@ -28,7 +31,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
 
     /// Waits for a value and takes it.
-    func receive() -> Element {
+    package func receive() -> Element {
         filled.wait()
         let element = state.withLock { $0.elements.removeFirst() }
         free.signal()
@@ -36,7 +39,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
 
     /// Lets the sender know that nobody receives any more.
-    func close() {
+    package func close() {
         state.withLock { state in
             state.isClosed = true
             state.elements.removeAll()

@@ -7,7 +7,7 @@
 #endif
 
 /// A thread of its own for work that blocks, so that Swift's shared pool never waits for a file or a codec.
-struct DedicatedThread: ~Copyable {
+package struct DedicatedThread: ~Copyable {
     private let thread: pthread_t
 
     private final class Work {
@@ -16,7 +16,7 @@ struct DedicatedThread: ~Copyable {
     }
 
     /// Starts `body`.
-    init(_ body: @escaping @Sendable () -> Void) {
+    package init(_ body: @escaping @Sendable () -> Void) {
         let work = Unmanaged.passRetained(Work(body)).toOpaque()
         #if canImport(Darwin)
             var thread: pthread_t?
@@ -34,10 +34,10 @@ struct DedicatedThread: ~Copyable {
     }
 
     /// Waits for the end of the work.
-    consuming func join() { pthread_join(thread, nil) }
+    package consuming func join() { pthread_join(thread, nil) }
 
     /// Lets the work end on its own.
-    consuming func detach() { pthread_detach(thread) }
+    package consuming func detach() { pthread_detach(thread) }
 
     private static func run(_ work: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         if let work { Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body() }

@@ -1,4 +1,4 @@
-internal import TokenCore
+package import TokenCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -12,19 +12,19 @@ internal import TokenCore
 ///
 /// The number of frames need not be known. A spooled grid is mapped when it is finished, so that the system can drop
 /// its pages from memory and read them again.
-struct GridStorage: ~Copyable {
+package struct GridStorage: ~Copyable {
     private let limit: Int
     private let threshold: Int
     private var memory: UnsafeMutableRawPointer?
     private var capacity = 0
     private var spool: TemporaryFile?
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
     /// Bytes above which tokens go to a file.
-    static let spoolingThreshold = 512 << 20
+    package static let spoolingThreshold = 512 << 20
 
     /// Starts an empty store that refuses to grow beyond `limits.gridBytes`.
-    init(limits: Limits, threshold: Int = GridStorage.spoolingThreshold) {
+    package init(limits: Limits, threshold: Int = GridStorage.spoolingThreshold) {
         limit = limits.gridBytes
         self.threshold = threshold
     }
@@ -35,7 +35,7 @@ struct GridStorage: ~Copyable {
     ///
     /// - Throws: ``TokenReelError/Code/limitExceeded`` before the limit is passed, ``TokenReelError/Code/inputOutput``
     ///   if the temporary file can't grow.
-    mutating func append(_ tokens: UnsafeBufferPointer<Float>) throws(TokenReelError) {
+    package mutating func append(_ tokens: UnsafeBufferPointer<Float>) throws(TokenReelError) {
         let bytes = UnsafeRawBufferPointer(tokens)
         let needed = byteCount + bytes.count
         guard needed <= limit else {
@@ -56,7 +56,7 @@ struct GridStorage: ~Copyable {
     }
 
     /// The tokens of all frames.
-    consuming func finish() throws(TokenReelError) -> TensorBuffer<Float> {
+    package consuming func finish() throws(TokenReelError) -> TensorBuffer<Float> {
         let count = byteCount / MemoryLayout<Float>.stride
         guard count > 0 else { return TensorBuffer([]) }
         if let spool {

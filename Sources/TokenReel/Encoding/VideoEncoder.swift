@@ -1,11 +1,15 @@
 internal import Synchronization
+internal import TensorOps
 internal import TokenCore
+internal import TokenReduction
 internal import VideoDecoding
 internal import VisionEncoding
 
 /// Decodes on one thread and encodes on the caller's, a few frames apart.
 struct VideoEncoder {
     let encoder: any FrameEncoder
+    /// Frames that are encoded at the same time.
+    let workers: Int
     var options: DecodeOptions
 
     struct Outcome {
@@ -28,6 +32,7 @@ struct VideoEncoder {
 
     init(_ pipeline: Pipeline, cancellation: Cancellation?) {
         encoder = pipeline.encoder
+        workers = max(pipeline.request.workers, 1)
         options = pipeline.decodeOptions
         options.cancellation = cancellation
     }
@@ -72,9 +77,7 @@ struct VideoEncoder {
     private func collect(
         _ queue: BoundedQueue<Event>, name: String, _ progress: ((Int, Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
-        let cells = encoder.rows * encoder.columns
-        var tokens = [Float](repeating: 0, count: cells * encoder.channels)
-        var saliency = [Float](repeating: 0, count: cells)
+        var waiting: [VideoFrame] = []
         var storage = GridStorage(limits: options.limits)
         var allSaliency: [Float] = []
         var times: [Double] = []
@@ -86,15 +89,18 @@ struct VideoEncoder {
                 opened = (info, expected)
                 progress?(0, expected)
             case .frame(let frame):
-                clock.start()
-                try encode(frame, &tokens, &saliency)
-                try tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in try storage.append(tokens) }
-                if encoder.providesSaliency { allSaliency.append(contentsOf: saliency) }
+                waiting.append(frame)
                 times.append(frame.pts.seconds)
+                guard waiting.count == workers else { continue }
+                clock.start()
+                try encode(&waiting, into: &storage, &allSaliency)
                 clock.stop()
                 progress?(times.count, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
+                clock.start()
+                try encode(&waiting, into: &storage, &allSaliency)
+                clock.stop()
                 guard let opened, !times.isEmpty else {
                     throw TokenReelError(
                         .unreadableInput, subject: name, found: "no frame in the wanted range",
@@ -112,13 +118,30 @@ struct VideoEncoder {
         }
     }
 
-    private func encode(_ frame: VideoFrame, _ tokens: inout [Float], _ saliency: inout [Float]) throws(TokenReelError)
-    {
+    /// Encodes the frames that wait, one a thread, and stores their tokens in order.
+    private func encode(
+        _ frames: inout [VideoFrame], into storage: inout GridStorage, _ saliency: inout [Float]
+    ) throws(TokenReelError) {
+        let encoded = try Parallel.map(count: frames.count, workers: workers) { [frames] index throws(TokenReelError) in
+            try encode(frames[index])
+        }
+        frames.removeAll(keepingCapacity: true)
+        for frame in encoded {
+            try frame.tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in try storage.append(tokens) }
+            if encoder.providesSaliency { saliency.append(contentsOf: frame.saliency) }
+        }
+    }
+
+    private func encode(_ frame: VideoFrame) throws(TokenReelError) -> (tokens: [Float], saliency: [Float]) {
+        let cells = encoder.rows * encoder.columns
+        var tokens = [Float](repeating: 0, count: cells * encoder.channels)
+        var saliency = [Float](repeating: 0, count: cells)
         try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
             try saliency.withUnsafeMutableBufferPointer { saliency throws(TokenReelError) in
                 try encoder.encode(frame, tokens: tokens, saliency: saliency)
             }
         }
+        return (tokens, saliency)
     }
 }
 

@@ -16,7 +16,8 @@ struct FileReader: ~Copyable {
     private static let blockSize = 1 << 20
 
     init(path: String) throws(TokenReelError) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Not blocking, so that waiting for the writer of a named pipe can be cancelled and limited too.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         name = path
         isOwned = true
         guard descriptor >= 0 else {
@@ -66,12 +67,34 @@ struct FileReader: ~Copyable {
         while true {
             try cancellation?.check()
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&request, 1, 50) != 0 { return }
+            let ready = poll(&request, 1, 50)
+            // A signal ends the wait early; what it asked for shows in the cancellation.
+            if ready > 0 || (ready < 0 && errno != EINTR) { return }
             if ContinuousClock.now - start > .seconds(stallSeconds) {
                 throw TokenReelError(
                     .limitExceeded, subject: name, found: "no byte for \(stallSeconds) s",
                     allowed: "a source that delivers")
             }
+        }
+    }
+
+    /// What a path leads to.
+    enum Kind { case file, pipe }
+
+    /// Finds out what a path leads to without opening it: opening a named pipe would wait for its writer.
+    static func kind(of path: String) throws(TokenReelError) -> Kind {
+        func unreadable(_ found: String) -> TokenReelError {
+            TokenReelError(.unreadableInput, subject: path, found: found, allowed: "a readable file or pipe")
+        }
+        var status = stat()
+        guard access(path, R_OK) == 0, stat(path, &status) == 0 else {
+            throw unreadable(String(cString: strerror(errno)))
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFIFO: return .pipe
+        case S_IFDIR: throw unreadable("a folder")
+        default: throw unreadable("a device")
         }
     }
 
@@ -86,35 +109,5 @@ struct FileReader: ~Copyable {
         guard pread(descriptor, &head, 9, 0) == 9 else { return false }
         let length = head[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return length <= UInt64(status.st_size) - 8 && head[8] == UInt8(ascii: "{")
-    }
-}
-
-/// Standard input as something that can be read more than once.
-enum StandardInput {
-    /// A path to the bytes, their digest, and the file that holds them until it is let go.
-    static func copy(
-        limits: Limits, cancellation: Cancellation?
-    ) throws(TokenReelError) -> (path: String, digest: String, file: TemporaryFile) {
-        guard isatty(STDIN_FILENO) == 0 else {
-            throw TokenReelError(
-                .invalidArgument, subject: "standard input", found: "a terminal", allowed: "a pipe or a file",
-                remedy: "write cat clip.mp4 | tokenreel …")
-        }
-        let file = try TemporaryFile()
-        var digest = SHA256()
-        var total = 0
-        let reader = FileReader(borrowing: STDIN_FILENO, name: "standard input")
-        try reader.forEachBlock(stallSeconds: limits.stallSeconds, cancellation: cancellation) {
-            block throws(TokenReelError) in
-            total += block.count
-            guard total <= limits.inputBytes else {
-                throw TokenReelError(
-                    .limitExceeded, subject: "standard input", found: "more than \(limits.inputBytes) bytes",
-                    allowed: "\(limits.inputBytes)", remedy: "raise it with --max-bytes")
-            }
-            try file.write(block)
-            digest.update(block)
-        }
-        return (file.path, digest.finish(), file)
     }
 }

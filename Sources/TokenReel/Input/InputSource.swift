@@ -21,7 +21,7 @@ public enum InputSource: Sendable, Hashable {
         }
     }
 
-    /// The name to write into files: the last part of a path, an address without user and password, or `-`.
+    /// How to call the input in few words: the last part of a path, an address without user and password, or `-`.
     public var name: String {
         switch self {
         case .file(let path): path.split(separator: "/").last.map(String.init) ?? path
@@ -29,6 +29,9 @@ public enum InputSource: Sendable, Hashable {
         case .url(let address): Self.withoutCredentials(address)
         }
     }
+
+    /// Whether this is an address.
+    public var isAddress: Bool { if case .url = self { true } else { false } }
 
     private static func withoutCredentials(_ address: String) -> String {
         guard let scheme = address.firstRange(of: "://") else { return address }

@@ -10,20 +10,22 @@ internal import VideoDecoding
 public final class OpenInput: Sendable {
     /// What was opened.
     public let source: InputSource
-    /// The name to write into files.
-    public let name: String
+    /// The name to write into files: the one it was given, or an address without user and password.
+    ///
+    /// Files and pipes have none of their own, so that the same bytes give the same result wherever they come from.
+    public let name: String?
 
     enum Content: Sendable {
         case video(VideoSource)
         case grid(TokenGridFile)
     }
     let content: Content
-    private let spool: TemporaryFile?
+    private let spool: SpooledInput?
     private let knownDigest: Mutex<String?>
 
     /// Opens an input.
     ///
-    /// - Parameter name: A name to write into files instead of the input's own.
+    /// - Parameter name: A name to write into files.
     /// - Throws: ``TokenReelError/Code/unreadableInput`` and others of ``TokenGridFile``;
     ///   ``TokenReelError/Code/limitExceeded`` for a pipe that delivers more than `limits.inputBytes` or nothing for
     ///   `limits.stallSeconds`; ``TokenReelError/Code/cancelled``.
@@ -31,20 +33,16 @@ public final class OpenInput: Sendable {
         _ source: InputSource, name: String? = nil, limits: Limits = Limits(), cancellation: Cancellation? = nil
     ) throws(TokenReelError) {
         self.source = source
-        self.name = name ?? source.name
-        var digest: String?
-        var spool: TemporaryFile?
+        self.name = name ?? (source.isAddress ? source.name : nil)
         switch source {
-        case .url(let address): content = .video(.url(address))
-        case .file(let path): content = try Self.content(at: path, called: path, limits)
-        case .standardInput:
-            let copy = try StandardInput.copy(limits: limits, cancellation: cancellation)
-            content = try Self.content(at: copy.path, called: "standard input", limits)
-            digest = copy.digest
-            spool = copy.file
+        case .url: spool = nil
+        case .standardInput: spool = try .standardInput(limits: limits, cancellation: cancellation)
+        case .file(let path):
+            let isPipe = try FileReader.kind(of: path) == .pipe
+            spool = isPipe ? try .pipe(path, limits: limits, cancellation: cancellation) : nil
         }
-        self.spool = spool
-        knownDigest = Mutex(digest)
+        content = try Self.content(of: source, spool, limits)
+        knownDigest = Mutex(spool?.digest)
     }
 
     /// Whether the input is a token grid, not video.
@@ -54,8 +52,8 @@ public final class OpenInput: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput``, ``TokenReelError/Code/cancelled``.
     public func digest(cancellation: Cancellation? = nil) throws(TokenReelError) -> String? {
-        guard case .file(let path) = source else { return knownDigest.withLock { $0 } }
         if let known = knownDigest.withLock({ $0 }) { return known }
+        guard case .file(let path) = source else { return nil }
         let digest = try FileReader(path: path).digest(cancellation: cancellation)
         knownDigest.withLock { $0 = digest }
         return digest
@@ -67,9 +65,12 @@ public final class OpenInput: Sendable {
         return [TokenSequence.fileFormat, TokenGridFile.fileFormat].contains(file.metadata["format"])
     }
 
-    private static func content(at path: String, called name: String, _ limits: Limits) throws(TokenReelError)
-        -> Content
-    {
+    private static func content(
+        of source: InputSource, _ spool: SpooledInput?, _ limits: Limits
+    ) throws(TokenReelError) -> Content {
+        if case .url(let address) = source { return .video(.url(address)) }
+        let name = displayName(source)
+        let path = spool?.file.path ?? name
         // A name that promises a grid deserves a grid's error messages.
         guard name.hasSuffix(".safetensors") || FileReader.looksLikeSafetensors(path) else {
             return .video(.file(path))
@@ -78,6 +79,22 @@ public final class OpenInput: Sendable {
             return .grid(try TokenGridFile(path: path, limits: limits))
         } catch {
             throw error.subject == path ? error.about(name) : error
+        }
+    }
+
+    /// The error with the name that the user gave in place of the one that the reader was given.
+    ///
+    /// A spooled pipe has a path that says nothing, and an address may hold a password.
+    func restated(_ error: TokenReelError) -> TokenReelError {
+        guard case .video(let opened) = content, error.subject == opened.name else { return error }
+        return error.about(Self.displayName(source))
+    }
+
+    private static func displayName(_ source: InputSource) -> String {
+        switch source {
+        case .standardInput: "standard input"
+        case .file(let path): path
+        case .url: source.name
         }
     }
 }

@@ -1,7 +1,7 @@
 /// The SHA-256 digest of bytes that come in pieces (FIPS 180-4).
 ///
 /// Names an input in token files, so that a later run can tell whether it is still the same.
-struct SHA256 {
+package struct SHA256 {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
@@ -10,8 +10,10 @@ struct SHA256 {
     private var byteCount: UInt64 = 0
     private static let blockSize = 64
 
+    package init() {}
+
     /// Takes the next bytes.
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         byteCount += UInt64(bytes.count)
         var rest = bytes
         if !pending.isEmpty {
@@ -28,7 +30,7 @@ struct SHA256 {
     }
 
     /// The digest of all bytes taken, as 64 hexadecimal digits.
-    consuming func finish() -> String {
+    package consuming func finish() -> String {
         let bits = byteCount * 8
         var tail: [UInt8] = [0x80]
         tail.append(contentsOf: repeatElement(0, count: (119 - Int(byteCount % 64)) % 64))

@@ -13,6 +13,17 @@ struct BatchInput: Sendable {
     let source: InputSource
     /// The path below the folder it was found in, or its name: what an output is named after.
     let relativePath: String
+
+    init(source: InputSource, relativePath: String) {
+        self.source = source
+        self.relativePath = relativePath
+    }
+
+    /// An input named on its own: of an address only the last part makes a file name.
+    init(source: InputSource) {
+        let path = source.name.prefix { !["?", "#"].contains($0) || !source.isAddress }
+        self.init(source: source, relativePath: path.split(separator: "/").last.map(String.init) ?? source.name)
+    }
 }
 
 /// The inputs that the arguments name, folders replaced by the videos in them.
@@ -25,7 +36,7 @@ enum InputList {
             if case .file(let path) = source, isFolder(path) {
                 inputs += try videos(in: path)
             } else {
-                inputs.append(BatchInput(source: source, relativePath: source.name))
+                inputs.append(BatchInput(source: source))
             }
         }
         guard inputs.count(where: { $0.source == .standardInput }) <= 1 else {

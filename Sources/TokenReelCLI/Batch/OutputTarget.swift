@@ -1,3 +1,6 @@
+internal import TokenCore
+internal import TokenReel
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import TokenCore
-internal import TokenReel
 
 #if canImport(FoundationEssentials)
     internal import FoundationEssentials
@@ -89,8 +90,8 @@ enum OutputTarget: Sendable, Equatable {
 enum OutputNames {
     /// `folder/below/name.safetensors` for an input found at `below/name.mp4`.
     ///
-    /// Names that would meet, as those of `a.mp4` and `a.mkv`, or would hit an input get the input's extension too, and
-    /// if that is not enough a number.
+    /// Names that would meet, as those of `a.mp4` and `a.mkv`, get the input's extension too, those that would hit an
+    /// input `.reduced`, and if that is not enough a number.
     static func targets(for inputs: [BatchInput], in folder: String?) -> [OutputTarget] {
         let prefix = folder.map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
         func stem(_ input: BatchInput) -> String {
@@ -107,8 +108,10 @@ enum OutputNames {
         var taken = Set<String>()
         return zip(inputs, plain).map { input, path in
             var path = path
-            if counts[path, default: 0] > 1 || inputPaths.contains(path) {
-                path = prefix + fileName(input.relativePath + (path == prefix + input.relativePath ? ".reduced" : ""))
+            if inputPaths.contains(path) {
+                path = prefix + fileName(stem(input) + ".reduced")
+            } else if counts[path, default: 0] > 1 {
+                path = prefix + fileName(input.relativePath)
             }
             var number = 2
             var candidate = path

@@ -114,7 +114,8 @@ enum ReduceJSON {
     static func describe(_ statistics: DecodeStatistics) -> JSONValue {
         .members([
             "strategy": .string(statistics.strategy.rawValue), "packets_read": .integer(statistics.packetsRead),
-            "frames_decoded": .integer(statistics.framesDecoded), "frames_returned": .integer(statistics.framesReturned),
+            "frames_decoded": .integer(statistics.framesDecoded),
+            "frames_returned": .integer(statistics.framesReturned),
             "decode_errors": .integer(statistics.decodeErrors), "seeks": .integer(statistics.seeks),
         ])
     }

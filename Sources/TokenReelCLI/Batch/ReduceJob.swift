@@ -1,6 +1,6 @@
 internal import TokenCore
-internal import TokenReel
 internal import TokenReduction
+internal import TokenReel
 internal import VideoDecoding
 
 /// The reduction of one input of a batch.
@@ -55,7 +55,8 @@ struct ReduceJob: Sendable {
         outcome.notices = reduced.report.notices
         let beyond = dtype == .f16 ? reduced.sequence.valuesBeyondHalf : 0
         if beyond > 0 {
-            outcome.notices.append("\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")
+            outcome.notices.append(
+                "\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")
         }
         let start = ContinuousClock.now
         switch output {

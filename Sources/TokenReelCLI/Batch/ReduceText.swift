@@ -64,7 +64,9 @@ enum ReduceText {
         let shown = outcome.stages.filter { verbosity == .verbose || $0.seconds >= 0.005 }
         let stages = shown.map { "\($0.stage) \(Figures.fixed($0.seconds, 2))" }.joined(separator: ", ")
         lines.append(
-            line("seconds", Figures.fixed(report.seconds + outcome.writeSeconds, 2) + (stages.isEmpty ? "" : ": \(stages)")))
+            line(
+                "seconds",
+                Figures.fixed(report.seconds + outcome.writeSeconds, 2) + (stages.isEmpty ? "" : ": \(stages)")))
         lines.append(line("memory", "\(Figures.megabytes(report.peakMemoryBytes)) at most"))
         return lines + outcome.notices.map { line("note", Console.printable($0)) }
     }

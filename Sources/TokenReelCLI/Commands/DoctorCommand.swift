@@ -50,7 +50,10 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private static var facts: [(String, String)] {
-        [("tokenreel", ProductVersion.current), ("swift", swiftVersion), ("system", ProcessInfo.processInfo.operatingSystemVersionString)]
+        [
+            ("tokenreel", ProductVersion.current), ("swift", swiftVersion),
+            ("system", ProcessInfo.processInfo.operatingSystemVersionString),
+        ]
             + VideoFormats.versions()
             + [("blas", MathLibrary.version), ("architecture", architecture), ("processor", processorFeatures)]
             + [("cores", "\(ProcessInfo.processInfo.activeProcessorCount)")]
@@ -85,7 +88,9 @@ struct DoctorCommand: ParsableCommand {
         guard let flags = lines.first(where: { $0.hasPrefix("flags") || $0.hasPrefix("Features") }) else {
             return "unknown"
         }
-        let known = ["sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "bf16"]
+        let known = [
+            "sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "bf16",
+        ]
         let found = Set(flags.split(separator: " ").map(String.init))
         return known.filter(found.contains).joined(separator: " ")
     }

@@ -3,6 +3,7 @@ internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
+internal import VisionEncoding
 
 #if canImport(FoundationEssentials)
     internal import FoundationEssentials
@@ -25,6 +26,7 @@ struct EncodeCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
     var output: String?
 
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
@@ -58,11 +60,11 @@ struct EncodeCommand: ParsableCommand {
         let console = talk.console
         try console.ending { () throws(TokenReelError) in
             let cores = ProcessInfo.processInfo.activeProcessorCount
-            let pipeline = try sampling.pipeline(limits, threads: threads ?? cores)
+            let pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
             let source = InputSource(argument: input)
             let target =
                 output.map(OutputTarget.init(argument:))
-                ?? OutputNames.targets(for: [BatchInput(source: source, relativePath: source.name)], in: nil)[0]
+                ?? OutputNames.targets(for: [BatchInput(source: source)], in: nil)[0]
             try target.check(against: [source], mayOverwrite: overwrite)
             let opened = try OpenInput(
                 source, name: sourceName, limits: limits.limits, cancellation: Interruption.cancellation)
@@ -74,7 +76,8 @@ struct EncodeCommand: ParsableCommand {
             let encoded = try pipeline.encode(opened) { progress.update(0, named: source.name, $0) }
             progress.finish()
             try write(encoded, pipeline.gridProvenance(of: opened, encoded), to: target)
-            try tell(encoded, target, console)
+            let notices = pipeline.encoder.notices + (encoded.video?.statistics.notices ?? [])
+            try tell(encoded, notices, target, console)
             return .success
         }
     }
@@ -92,7 +95,7 @@ struct EncodeCommand: ParsableCommand {
     }
 
     private func tell(
-        _ encoded: EncodedInput, _ target: OutputTarget, _ console: Console
+        _ encoded: EncodedInput, _ notices: [String], _ target: OutputTarget, _ console: Console
     ) throws(TokenReelError) {
         let seconds = encoded.video?.stages ?? []
         if json {
@@ -102,7 +105,7 @@ struct EncodeCommand: ParsableCommand {
                 "grid": ReduceJSON.describe(encoded.grid.shape),
                 "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
                 "decoding": encoded.video.map { ReduceJSON.describe($0.statistics) },
-                "notices": .array((encoded.video?.statistics.notices ?? []).map(JSONValue.string)),
+                "notices": .array(notices.map(JSONValue.string)),
                 "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
             ])
             return try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(members)).text)
@@ -113,7 +116,7 @@ struct EncodeCommand: ParsableCommand {
         lines.append(
             ReduceText.line(
                 "seconds", seconds.map { "\($0.stage) \(Figures.fixed($0.seconds, 2))" }.joined(separator: ", ")))
-        for notice in encoded.video?.statistics.notices ?? [] {
+        for notice in notices {
             lines.append(ReduceText.line("note", Console.printable(notice)))
         }
         let text = lines.joined(separator: "\n")

@@ -28,6 +28,7 @@ struct InspectCommand: ParsableCommand {
 
     /// Names and values in two columns; what is inside an object is indented.
     private static func text(_ members: [JSONValue.Member], indent: String = "") -> String {
+        let members = members.map { JSONValue.Member(key: Console.printable($0.key), value: $0.value) }
         let width = (members.map(\.key.count).max() ?? 0) + 2
         return members.map { member in
             let label = indent + member.key + String(repeating: " ", count: width - member.key.count)
@@ -89,7 +90,8 @@ private enum TokenFile {
         return ReduceJSON.object(
             .members([
                 "kind": .string("grid"), "tokens": .integer(grid.shape.tokenCount),
-                "grid": ReduceJSON.describe(grid.shape), "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
+                "grid": ReduceJSON.describe(grid.shape),
+                "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
                 "last_time": grid.frameTimes.last.map(JSONValue.number) ?? .null,
                 "saliency": .boolean(grid.saliency != nil), "frame_features": .boolean(grid.frameFeatures != nil),
                 "query": file.query.map { .integer($0.count) } ?? .null,

@@ -27,6 +27,7 @@ struct ReduceCommand: ParsableCommand {
     var outDir: String?
 
     @OptionGroup(title: "Method") var method: MethodOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
@@ -92,7 +93,7 @@ struct ReduceCommand: ParsableCommand {
                 remedy: "name a folder with --out-dir")
         }
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        var pipeline = try sampling.pipeline(limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
+        var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
         try method.apply(to: &pipeline)
         let folder = try checkedFolder()
         let targets =

@@ -1,3 +1,6 @@
+internal import ArgumentParser
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import ArgumentParser
-internal import TokenCore
 
 /// Talks to the user: results on standard output, everything else on standard error.
 struct Console: Sendable {
@@ -21,7 +22,9 @@ struct Console: Sendable {
         let bytes = Array((line + "\n").utf8)
         var done = 0
         while done < bytes.count {
-            let written = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress.map { $0 + done }, $0.count - done) }
+            let written = bytes.withUnsafeBytes {
+                write(STDOUT_FILENO, $0.baseAddress.map { $0 + done }, $0.count - done)
+            }
             if written > 0 {
                 done += written
             } else if errno != EINTR {

@@ -1,3 +1,7 @@
+internal import ArgumentParser
+internal import Synchronization
+internal import TokenCore
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import ArgumentParser
-internal import Synchronization
-internal import TokenCore
 
 /// Turns Ctrl-C and a request to terminate into a cancellation, so that no half-written file is left behind.
 enum Interruption {
@@ -15,22 +16,25 @@ enum Interruption {
     static let cancellation = Cancellation()
     private static let received = Atomic<Int32>(0)
 
-    /// Starts to wait for signals on a thread of its own.
+    /// Starts to listen for signals.
     ///
-    /// Call this before any other thread starts, since only threads that come later inherit the blocked signals.
+    /// A handler, because libraries start threads before `main` that blocked signals would still reach.
     static func watch() {
         // Writing to a closed pipe shall be an error that can be handled, not the end.
         signal(SIGPIPE, SIG_IGN)
-        _ = cancellation
-        var signals = watchedSignals()
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        #if canImport(Darwin)
-            var thread: pthread_t?
-            pthread_create(&thread, nil, { _ in Interruption.receive() }, nil)
-        #else
-            var thread = pthread_t()
-            pthread_create(&thread, nil, { _ in Interruption.receive() }, nil)
-        #endif
+        // The handler must not be the first to touch these: initialising them is no work for a signal handler.
+        _ = cancellation.isCancelled
+        _ = received.load(ordering: .relaxed)
+        var watched = sigset_t()
+        sigemptyset(&watched)
+        for number in [SIGINT, SIGTERM] {
+            sigaddset(&watched, number)
+            let before = signal(number) { Interruption.receive($0) }
+            // Whoever started this in the background with signals ignored wants it to stay so.
+            if unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(number, SIG_IGN) }
+        }
+        // A process inherits the signals that its parent's thread had blocked.
+        pthread_sigmask(SIG_UNBLOCK, &watched, nil)
     }
 
     /// The exit code that tells which signal ended the work, if one did.
@@ -39,21 +43,8 @@ enum Interruption {
         return signal == 0 ? nil : ExitCode(128 + signal)
     }
 
-    private static func watchedSignals() -> sigset_t {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        return signals
-    }
-
-    private static func receive() -> Never {
-        var signals = watchedSignals()
-        while true {
-            var number: Int32 = 0
-            guard sigwait(&signals, &number) == 0 else { continue }
-            if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
-            cancellation.cancel()
-        }
+    private static func receive(_ number: Int32) {
+        if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+        cancellation.cancel()
     }
 }

@@ -1,3 +1,6 @@
+internal import Synchronization
+internal import TokenReel
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@
 #elseif canImport(Darwin)
     internal import Darwin
 #endif
-internal import Synchronization
-internal import TokenReel
 
 /// Shows how far the work has come: one line that is written over on a terminal, a line every ten seconds elsewhere.
 final class ProgressDisplay: Sendable {
@@ -35,7 +36,9 @@ final class ProgressDisplay: Sendable {
             let start = state.started[index] ?? now
             state.started[index] = start
             // Short work on a log shall not say anything before it is over.
-            guard now - (state.lastShown ?? (Terminal.isInteractive ? now - interval : start)) >= interval else { return }
+            guard now - (state.lastShown ?? (Terminal.isInteractive ? now - interval : start)) >= interval else {
+                return
+            }
             if state.lastShown == nil, !Terminal.isInteractive, now - start < interval { return }
             state.lastShown = now
             show(Self.line(name, progress, elapsed: (now - start) / .seconds(1), state.finished, total), &state)

@@ -83,10 +83,9 @@ struct SamplingOptions: ParsableArguments {
         }
     }
 
-    /// A pipeline with these settings and limits.
-    func pipeline(_ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
-        let encoder = try DescriptorEncoder(rows: grid?.rows ?? 14, columns: grid?.columns ?? 14)
-        var pipeline = Pipeline(encoder: encoder)
+    /// A pipeline with these settings, model and limits.
+    func pipeline(_ model: ModelOptions, _ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
+        var pipeline = Pipeline(encoder: try encoder(model))
         pipeline.decodeOptions.sampling = keyframes ? .keyframes : frames?.sampling ?? .rate(fps ?? 1)
         pipeline.decodeOptions.start = start?.seconds
         pipeline.decodeOptions.end = end?.seconds
@@ -96,5 +95,17 @@ struct SamplingOptions: ParsableArguments {
         pipeline.request.workers = threads
         pipeline.request.cancellation = Interruption.cancellation
         return pipeline
+    }
+
+    private func encoder(_ model: ModelOptions) throws(TokenReelError) -> any FrameEncoder {
+        guard let tower = try model.tower() else {
+            return try DescriptorEncoder(rows: grid?.rows ?? 14, columns: grid?.columns ?? 14)
+        }
+        guard grid == nil else {
+            throw TokenReelError(
+                .invalidArgument, subject: "--grid", found: "a grid for the built-in encoder together with --model",
+                remedy: "leave one of them out")
+        }
+        return tower
     }
 }

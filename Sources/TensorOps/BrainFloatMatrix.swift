@@ -1,0 +1,47 @@
+internal import CKernels
+internal import TokenCore
+
+/// A weight matrix in bf16, laid out once for processors that multiply pairs of bf16 in one instruction.
+///
+/// Factors are rounded to bf16, nearest even; sums run in single precision in an order that depends only on the shapes.
+/// Takes half the memory of single precision, and a half to a third of the time.
+public final class BrainFloatMatrix: Sendable {
+    /// Rows of the matrix, which are columns of the product.
+    public let rows: Int
+    /// Numbers of a row.
+    public let columns: Int
+    private let packed: TensorBuffer<UInt32>
+
+    /// Words that ``multiply(_:into:adding:workspace:)`` needs to work in.
+    public static var workspaceCount: Int { Int(tr_bf16_workspace) }
+    /// Whether this processor has the instructions (AVX512_BF16).
+    public static var isSupported: Bool { tr_bf16_is_supported() != 0 }
+
+    /// Rounds and lays out a row-major matrix; nil where the processor lacks the instructions.
+    public init?(_ matrix: MatrixView) {
+        guard Self.isSupported else { return nil }
+        precondition(matrix.stride == matrix.columns, "rows must lie next to each other")
+        rows = matrix.rows
+        columns = matrix.columns
+        packed = TensorBuffer(count: tr_bf16_packed_count(matrix.rows, matrix.columns)) { packed in
+            if let target = packed.baseAddress { tr_bf16_pack(matrix.base, matrix.rows, matrix.columns, target) }
+        }
+    }
+
+    /// `output = input * self^T`, or `output += input * self^T`.
+    ///
+    /// - Parameter workspace: ``workspaceCount`` words that nobody else uses meanwhile.
+    public func multiply(
+        _ input: MatrixView, into output: MutableMatrixView, adding: Bool, workspace: UnsafeMutablePointer<UInt32>
+    ) {
+        precondition(
+            input.columns == columns && output.columns == rows && output.rows == input.rows,
+            "shapes must fit the product")
+        packed.withUnsafeBufferPointer { packed in
+            guard let packed = packed.baseAddress else { return }
+            tr_bf16_multiply(
+                input.base, input.rows, columns, input.stride, packed, rows, adding ? 1 : 0, output.base,
+                output.stride, workspace)
+        }
+    }
+}

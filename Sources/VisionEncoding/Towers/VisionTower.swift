@@ -1,0 +1,295 @@
+internal import TensorOps
+public import TokenCore
+
+/// The vision tower of a Hugging Face checkpoint: CLIP, SigLIP, SigLIP2 of fixed resolution, or LLaVA-OneVision.
+///
+/// ```swift
+/// let folder = try CheckpointFolder("llava-onevision-qwen2-7b-ov-hf")
+/// let pipeline = Pipeline(encoder: try VisionTower(folder))
+/// ```
+///
+/// A frame is encoded on the calling thread, in single precision unless ``VisionTowerOptions/precision`` says otherwise.
+/// Weights are shared by all threads; each frame under way takes a workspace of about `4 n (6 width + inner)` bytes for
+/// `n` tokens, kept for the next one.
+public struct VisionTower: FrameEncoder {
+    /// The checkpoint's `model_type`.
+    public let modelType: String
+    /// Model, fingerprint of weights and preprocessing, space, layer and saliency: towers of equal name make equal
+    /// tokens, wherever their folders lie.
+    public let name: String
+    /// What is read from the model.
+    public let options: VisionTowerOptions
+    /// The space of the tokens.
+    public let space: FeatureSpace
+    /// What products are computed in, which may be less than what was asked for.
+    public let precision: Precision
+    /// Numbers of one token.
+    public let channels: Int
+    /// LLaVA-OneVision's `image_newline [channels]`, which ends the tokens of a video; nil elsewhere, and in tower space.
+    public let newline: [Float]?
+
+    let vision: VisionTransformer
+    private let projector: Projector?
+    let shared: SharedSpace?
+    /// Whether every layer runs, so that what follows the last one has a meaning.
+    private let runsAllLayers: Bool
+    /// Whether tower tokens have gone through the final norm, as SigLIP's `last_hidden_state` has.
+    let tokensAreNormed: Bool
+    let workspaces: WorkspacePool
+    /// Brings frames to the size and range that the model was trained on.
+    let preprocessor: ImagePreprocessor
+
+    /// Reads the vision tower of a checkpoint.
+    ///
+    /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint lacks what `options` ask for,
+    ///   ``TokenReelError/Code/unreadableInput`` for weights that are missing or broken, naming file and tensor,
+    ///   ``TokenReelError/Code/invalidArgument`` for a layer that does not exist.
+    public init(
+        _ folder: CheckpointFolder, options: VisionTowerOptions = VisionTowerOptions()
+    ) throws(TokenReelError) {
+        let folder = CheckpointFolder(folder)
+        guard let configuration = folder.configuration.vision,
+            let prefix = try folder.prefix(of: PatchEmbedding.landmark)
+        else {
+            throw TokenReelError(
+                .unsupportedInput, subject: folder.path, found: "no vision tower in a \(folder.modelType) checkpoint",
+                allowed: "a checkpoint with a vision tower")
+        }
+        self.options = options
+        modelType = folder.modelType
+        let isLLaVA = folder.configuration.modelType == .llavaOneVision
+        space = options.space ?? (isLLaVA ? .pooled : .tower)
+        let layer = options.layer ?? folder.configuration.featureLayer
+        let depth = try Self.depth(layer, of: configuration)
+        runsAllLayers = depth == configuration.layers
+        tokensAreNormed = configuration.family == .siglip && layer == nil
+        precision = options.precision == .bf16 && BrainFloatMatrix.isSupported ? .bf16 : .f32
+        vision = try VisionTransformer(folder, prefix, configuration, depth: depth, precision)
+        projector =
+            isLLaVA && space != .tower ? try Projector(folder, inputs: configuration.width, precision) : nil
+        shared = isLLaVA ? nil : try SharedSpace(folder, prefix, configuration)
+        newline = projector?.newline
+        channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
+        workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0)
+        preprocessor = try Self.preprocessor(folder, configuration)
+        name = Self.name(folder, preprocessor, space, layer, options, precision)
+        try checkOptions(in: folder)
+    }
+
+    /// The number of layers that run to give a hidden state.
+    private static func depth(_ layer: Int?, of configuration: TowerConfiguration) throws(TokenReelError) -> Int {
+        let last = configuration.layers
+        guard let layer else { return last }
+        guard -(last + 1)...last ~= layer else {
+            throw TokenReelError(
+                .invalidArgument, subject: "layer", found: "\(layer)",
+                allowed: "0 to \(last), or -1 for the last to -\(last + 1)")
+        }
+        return layer < 0 ? last + 1 + layer : layer
+    }
+
+    private static func workspaces(_ vision: VisionTransformer, projectedChannels: Int) -> WorkspacePool {
+        let configuration = vision.configuration
+        // The projector holds its inner states and, at a quarter of their number, the sampled ones.
+        let inner = max(
+            configuration.innerWidth, PatchEmbedding.inputs(configuration), 2 * projectedChannels)
+        return WorkspacePool(tokens: vision.tokens, width: configuration.width, inner: inner)
+    }
+
+    private func checkOptions(in folder: CheckpointFolder) throws(TokenReelError) {
+        func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
+            TokenReelError(.unsupportedInput, subject: folder.path, found: found, allowed: allowed)
+        }
+        if space == .pooled, projector == nil {
+            throw unsupported("feature space pooled of a \(modelType) checkpoint", "tower or projected")
+        }
+        if space == .projected, projector == nil, shared == nil {
+            throw unsupported("feature space projected of a tower without a projection", "tower")
+        }
+        let runs = vision.transformer.layers.count
+        switch options.saliency {
+        case .none: return
+        case .received: break
+        case .classToken:
+            guard vision.embedding.classTokens == 1 else {
+                throw unsupported("saliency class of a tower without a class token", "none, received, probe")
+            }
+        case .probe:
+            guard hasHead, runsAllLayers else {
+                throw unsupported(
+                    "saliency probe without SigLIP's pooling head after the last layer", "none, received, class")
+            }
+        }
+        guard -runs..<runs ~= options.saliencyLayer else {
+            throw TokenReelError(
+                .invalidArgument, subject: "saliency layer", found: "\(options.saliencyLayer) of \(runs) layers",
+                allowed: runs == 0 ? "no saliency when no layer runs" : "-\(runs) to \(runs - 1)")
+        }
+    }
+
+    private var hasHead: Bool { if case .head = shared { true } else { false } }
+
+    // MARK: Shape
+
+    /// Pixels along one side of the square input.
+    public var imageSide: Int { vision.configuration.imageSide }
+    /// Patches along one side, before any pooling.
+    public var patchesPerSide: Int { vision.configuration.patchesPerSide }
+    /// Token rows of a frame.
+    public var rows: Int { space == .pooled ? HalvedGrid(side: patchesPerSide).targetSide : patchesPerSide }
+    /// Token columns of a frame.
+    public var columns: Int { rows }
+    /// Whether saliency is computed.
+    public var providesSaliency: Bool { options.saliency != .none }
+    /// Numbers of a vector in the space shared with text; nil if the checkpoint has no way there.
+    public var sharedChannels: Int? { shared?.channels(vision.configuration) }
+
+    // MARK: Encoding
+
+    /// Encodes a frame of normalised pixels and tells what its attention says.
+    ///
+    /// - Parameters:
+    ///   - pixels: `[3, imageSide, imageSide]`, as the model's image processor makes them.
+    ///   - tokens: Receives `[rows, columns, channels]`.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` if a buffer has another size, or no layer runs whose attention
+    ///   could be measured.
+    public func signals(
+        of pixels: UnsafeBufferPointer<Float>, tokens: UnsafeMutableBufferPointer<Float>
+    ) throws(TokenReelError) -> FrameSignals {
+        try check(pixels, tokens)
+        let runs = vision.transformer.layers.count
+        guard -runs..<runs ~= options.saliencyLayer else {
+            throw TokenReelError(
+                .invalidArgument, subject: "saliency layer", found: "\(options.saliencyLayer) of \(runs) layers",
+                allowed: "a layer that runs")
+        }
+        return workspaces.withWorkspace { workspace in
+            var record = attentionRecord()
+            vision.run(pixels, workspace, record: &record)
+            writeTokens(to: tokens, workspace)
+            let pooled = pool(workspace)
+            let classTokens = vision.embedding.classTokens
+            func patches(_ values: [Float]?, width: Int = 1) -> [Float] {
+                Array((values ?? []).dropFirst(classTokens * width))
+            }
+            return FrameSignals(
+                receivedAttention: patches(record?.received),
+                classAttention: classTokens == 1 ? patches(record?.first) : nil,
+                keyMeans: patches(record?.keyMeans, width: vision.configuration.headWidth),
+                valueNorms: patches(record?.valueNorms), probeAttention: pooled?.attention,
+                frameFeature: pooled?.feature)
+        }
+    }
+
+    /// Encodes a frame of normalised pixels, with saliency as ``VisionTowerOptions/saliency`` says.
+    package func encode(
+        pixels: UnsafeBufferPointer<Float>, tokens: UnsafeMutableBufferPointer<Float>,
+        saliency: UnsafeMutableBufferPointer<Float>
+    ) throws(TokenReelError) {
+        try check(pixels, tokens)
+        workspaces.withWorkspace { workspace in
+            let watches = options.saliency == .received || options.saliency == .classToken
+            var record = watches ? attentionRecord() : nil
+            vision.run(pixels, workspace, record: &record)
+            writeTokens(to: tokens, workspace)
+            let classTokens = vision.embedding.classTokens
+            let values: [Float]
+            switch options.saliency {
+            case .none: return
+            case .received: values = Array((record?.received ?? []).dropFirst(classTokens))
+            case .classToken: values = Array((record?.first ?? []).dropFirst(classTokens))
+            case .probe: values = pool(workspace)?.attention ?? []
+            }
+            writeSaliency(values, to: saliency)
+        }
+    }
+
+    // MARK: Steps
+
+    private func attentionRecord() -> AttentionRecord? {
+        let runs = vision.transformer.layers.count
+        return AttentionRecord(layer: options.saliencyLayer < 0 ? runs + options.saliencyLayer : options.saliencyLayer)
+    }
+
+    func normed(_ states: MatrixView, _ workspace: Workspace) -> MatrixView {
+        let normed = workspace.normed(states.rows)
+        vision.postNorm.apply(states, into: normed)
+        return normed.readOnly
+    }
+
+    /// The patches' states, without a class token.
+    private func patchStates(_ workspace: Workspace) -> MatrixView {
+        let states = workspace.states(vision.tokens)
+        return states.part(rows: vision.embedding.classTokens..<vision.tokens, columns: 0..<states.columns).readOnly
+    }
+
+    private func writeTokens(to tokens: UnsafeMutableBufferPointer<Float>, _ workspace: Workspace) {
+        guard let base = tokens.baseAddress else { return }
+        let output = MutableMatrixView(base, rows: rows * columns, columns: channels)
+        let states = patchStates(workspace)
+        switch space {
+        case .tower:
+            if tokensAreNormed {
+                vision.postNorm.apply(states, into: output)
+            } else {
+                base.update(from: states.base, count: tokens.count)
+            }
+        case .projected:
+            if let projector {
+                projector.project(states, into: output, workspace)
+            } else {
+                shared?.bring(normed(states, workspace), into: output, workspace)
+            }
+        case .pooled: projector?.projectAndPool(states, side: patchesPerSide, into: output, workspace)
+        }
+    }
+
+    /// The frame's own vector, and where SigLIP's probe looked for it.
+    private func pool(_ workspace: Workspace) -> (feature: [Float], attention: [Float]?)? {
+        guard runsAllLayers else { return nil }
+        if case .head(let head) = shared {
+            let pooled = head.pool(normed(patchStates(workspace), workspace), workspace)
+            return (pooled.embedding, pooled.attention)
+        }
+        guard vision.embedding.classTokens == 1 else { return nil }
+        let state = normed(workspace.states(1).readOnly, workspace)
+        guard case .projection(let linear) = shared else {
+            return (Array(UnsafeBufferPointer(start: state.base, count: state.columns)), nil)
+        }
+        let feature = [Float](unsafeUninitializedCapacity: linear.outputs) { output, count in
+            if let base = output.baseAddress {
+                linear.apply(state, into: MutableMatrixView(base, rows: 1, columns: linear.outputs))
+            }
+            count = linear.outputs
+        }
+        return (feature, nil)
+    }
+
+    private func writeSaliency(_ values: [Float], to saliency: UnsafeMutableBufferPointer<Float>) {
+        guard space == .pooled else {
+            _ = saliency.update(fromContentsOf: values)
+            return
+        }
+        values.withUnsafeBufferPointer { values in
+            guard let source = values.baseAddress, let target = saliency.baseAddress else { return }
+            HalvedGrid(side: patchesPerSide).sample(
+                MatrixView(source, rows: values.count, columns: 1),
+                into: MutableMatrixView(target, rows: saliency.count, columns: 1))
+        }
+    }
+
+    private func check(
+        _ pixels: UnsafeBufferPointer<Float>, _ tokens: UnsafeMutableBufferPointer<Float>
+    ) throws(TokenReelError) {
+        guard pixels.count == 3 * imageSide * imageSide else {
+            throw TokenReelError(
+                .invalidArgument, subject: "pixels for \(modelType)", found: "\(pixels.count) numbers",
+                allowed: "3 x \(imageSide) x \(imageSide)")
+        }
+        guard tokens.count == rows * columns * channels else {
+            throw TokenReelError(
+                .invalidArgument, subject: "token buffer for \(modelType)", found: "\(tokens.count) numbers",
+                allowed: "\(rows) x \(columns) x \(channels)")
+        }
+    }
+}

@@ -1,0 +1,139 @@
+internal import TensorOps
+public import TokenCore
+
+extension VisionTower {
+    /// Nil: frames of any size are brought to the model's own as its image processor does.
+    public var frameSize: (width: Int, height: Int)? { nil }
+
+    /// Says so where bf16 was asked for and is not to be had.
+    public var notices: [String] {
+        precision == options.precision
+            ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
+    }
+
+    static func name(
+        _ folder: CheckpointFolder, _ preprocessor: ImagePreprocessor, _ space: FeatureSpace, _ layer: Int?,
+        _ options: VisionTowerOptions, _ precision: Precision
+    ) -> String {
+        folder.fingerprint.add("\(folder.configuration) \(preprocessor.settings)")
+        let saliency = options.saliency == .none ? "none" : "\(options.saliency.rawValue) \(options.saliencyLayer)"
+        return "\(folder.modelType) \(folder.fingerprint.text), \(space.rawValue) space, "
+            + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency), \(precision.rawValue)"
+    }
+
+    /// What the folder's image processor does.
+    static func preprocessor(
+        _ folder: CheckpointFolder, _ configuration: TowerConfiguration
+    ) throws(TokenReelError) -> ImagePreprocessor {
+        let preprocessor = try ImagePreprocessor(folder: folder.path)
+        let side = configuration.imageSide
+        guard preprocessor.outputSize == (side, side) else {
+            throw TokenReelError(
+                .unsupportedInput, subject: folder.path,
+                found: "pictures of \(preprocessor.outputSize.width) x \(preprocessor.outputSize.height) pixels "
+                    + "from preprocessor_config.json",
+                allowed: "\(side) x \(side), the image_size of config.json")
+        }
+        return preprocessor
+    }
+
+    /// Encodes one frame; see ``FrameEncoder/encode(_:tokens:saliency:)``.
+    public func encode(
+        _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>
+    ) throws(TokenReelError) {
+        try check(frame, tokens: tokens, saliency: saliency)
+        guard !frame.pixels.isEmpty else {
+            throw TokenReelError(
+                .invalidArgument, subject: "frame for \(name)", found: "\(frame.width) x \(frame.height) pixels",
+                allowed: "at least one pixel")
+        }
+        let pixels = preprocessor.pixels(of: frame)
+        try pixels.withUnsafeBufferPointer { pixels throws(TokenReelError) in
+            try encode(pixels: pixels, tokens: tokens, saliency: saliency)
+        }
+    }
+
+    /// Every hidden state of a frame of normalised pixels, the input of the first layer first: `[n, width]` each, with
+    /// the class token where there is one.
+    package func hiddenStates(of pixels: [Float]) -> [[Float]] {
+        workspaces.withWorkspace { workspace in
+            var states: [[Float]] = []
+            var none: AttentionRecord?
+            pixels.withUnsafeBufferPointer { pixels in
+                vision.run(pixels, workspace, record: &none) { _, state in
+                    states.append(Array(UnsafeBufferPointer(start: state.base, count: state.rows * state.columns)))
+                }
+            }
+            return states
+        }
+    }
+
+    /// Turns an exemplar into one query vector: the mean direction of the tokens in the middle half of the picture.
+    ///
+    /// A rectangle around a thing shows background near its corners; and since every state has seen the whole picture,
+    /// one mean says more than its parts, which all look alike.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+        var tokens = [Float](repeating: 0, count: rows * columns * channels)
+        var saliency = [Float](repeating: 0, count: rows * columns)
+        try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
+            try saliency.withUnsafeMutableBufferPointer { saliency throws(TokenReelError) in
+                try encode(image, tokens: tokens, saliency: saliency)
+            }
+        }
+        // Centres lie at (2 i + 1) / (2 side); the middle half is 1/4…3/4.
+        let middle = (0..<rows).filter { rows <= 2 * (2 * $0 + 1) && 2 * (2 * $0 + 1) <= 3 * rows }
+        let directions = Rows.normalized(TensorBuffer(tokens), channels: channels)
+        var mean = [Float](repeating: 0, count: channels)
+        directions.withUnsafeBufferPointer { directions in
+            mean.withUnsafeMutableBufferPointer { mean in
+                for row in middle {
+                    for column in middle {
+                        let start = (row * columns + column) * channels
+                        Rows.add(
+                            UnsafeBufferPointer(rebasing: directions[start..<start + channels]), scale: 1, to: mean)
+                    }
+                }
+            }
+        }
+        return try Query(vectors: mean, channels: channels)
+    }
+
+    /// Brings tower tokens into the space that the checkpoint's text embeddings lie in, each on its own.
+    ///
+    /// Works a frame at a time, so that a whole grid gives the same bytes as its frames one by one.
+    ///
+    /// - Parameter tokens: `[n, width]` in ``FeatureSpace/tower``, as this tower wrote them.
+    /// - Returns: `[n, sharedChannels]`, not normalised.
+    /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint has no way there,
+    ///   ``TokenReelError/Code/invalidArgument`` for tokens of another width.
+    public func sharedVectors(of tokens: UnsafeBufferPointer<Float>) throws(TokenReelError) -> [Float] {
+        let width = vision.configuration.width
+        guard let shared, let outputs = sharedChannels else {
+            throw TokenReelError(
+                .unsupportedInput, subject: "\(modelType) checkpoint", found: "no space shared with text",
+                allowed: "a CLIP or SigLIP checkpoint with both towers")
+        }
+        guard tokens.count.isMultiple(of: width) else {
+            throw TokenReelError(
+                .invalidArgument, subject: "tokens for the shared space", found: "\(tokens.count) numbers",
+                allowed: "rows of \(width)")
+        }
+        let count = tokens.count / width
+        return workspaces.withWorkspace { workspace in
+            [Float](unsafeUninitializedCapacity: count * outputs) { output, written in
+                if let source = tokens.baseAddress, let target = output.baseAddress {
+                    for rows in Rows.blocks(of: count, size: patchesPerSide * patchesPerSide) {
+                        let block = MatrixView(source + rows.lowerBound * width, rows: rows.count, columns: width)
+                        shared.bring(
+                            tokensAreNormed ? block : normed(block, workspace),
+                            into: MutableMatrixView(
+                                target + rows.lowerBound * outputs, rows: rows.count, columns: outputs), workspace)
+                    }
+                }
+                written = count * outputs
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Foundation
+import TestSupport
+import Testing
+import TokenCore
+import TokenReduction
+import TokenReel
+import VideoDecoding
+import VisionEncoding
+
+@Suite struct PipelineTests {
+    private static let clip = SharedFiles.package.appending(path: "Samples/clip.mp4").path
+
+    private func pipeline(workers: Int = 1) throws -> Pipeline {
+        var pipeline = try Pipeline()
+        pipeline.decodeOptions.sampling = .rate(2)
+        pipeline.request.budget = .tokens(200)
+        pipeline.request.workers = workers
+        return pipeline
+    }
+
+    @Test func exactCountAndEveryStageIsReported() throws {
+        let result = try pipeline().reduce(OpenInput(.file(Self.clip)))
+        let report = result.report
+        #expect(result.sequence.count == 200)
+        #expect(report.tokensIn == 24 * 196)
+        #expect(report.tokensOut == 200)
+        #expect(report.segments == result.sequence.segments.count)
+        #expect(report.quality.coverage > 0.8 && report.quality.coverage <= 1.000001)
+        for stage in ["decode", "encode", "compare", "segment", "merge", "hash", "measure"] {
+            #expect(report.stages.contains { $0.stage == stage && $0.seconds >= 0 }, "\(stage)")
+        }
+        #expect(report.statistics?.framesReturned == 24)
+        #expect(report.peakMemoryBytes > 1 << 20)
+        #expect(result.metadata["source"] == nil)
+        #expect(result.metadata["sha256"]?.count == 64)
+        #expect(Double(result.metadata["duration"] ?? "") == 12)
+    }
+
+    @Test func threadsDoNotChangeAByte() throws {
+        let scratch = try ScratchFolder()
+        for workers in [1, 2, 5] {
+            let result = try pipeline(workers: workers).reduce(OpenInput(.file(Self.clip)))
+            try result.sequence.write(to: scratch.path("\(workers)"), metadata: result.metadata)
+        }
+        #expect(try scratch.bytes("1") == scratch.bytes("2"))
+        #expect(try scratch.bytes("1") == scratch.bytes("5"))
+    }
+
+    @Test func gridOnTheWayChangesNothing() throws {
+        let scratch = try ScratchFolder()
+        let pipeline = try pipeline()
+        let input = try OpenInput(.file(Self.clip))
+        let direct = try pipeline.reduce(input)
+        let encoded = try pipeline.encode(input)
+        try encoded.grid.write(to: scratch.path("grid"), metadata: pipeline.gridProvenance(of: input, encoded))
+        let grid = try OpenInput(.file(scratch.path("grid")))
+        #expect(grid.isGrid)
+        let indirect = try pipeline.reduce(grid)
+        #expect(indirect.sequence.tokens.array == direct.sequence.tokens.array)
+        #expect(indirect.sequence.plan == direct.sequence.plan)
+        #expect(indirect.metadata["model"] == "descriptor")
+        #expect(indirect.metadata["duration"] == direct.metadata["duration"])
+    }
+
+    @Test func forecastIsWhatComes() throws {
+        let pipeline = try pipeline()
+        let input = try OpenInput(.file(Self.clip))
+        let forecast = try pipeline.forecast(input)
+        let report = try pipeline.reduce(input).report
+        #expect(forecast.shape == report.shape)
+        #expect(forecast.tokensOut == report.tokensOut)
+        #expect(forecast.gridBytes == 24 * 196 * 80 * 4)
+    }
+
+    @Test func storedResultStandsForTheSameSettingsOnly() throws {
+        let scratch = try ScratchFolder()
+        let pipeline = try pipeline()
+        let input = try OpenInput(.file(Self.clip))
+        let result = try pipeline.reduce(input)
+        try result.sequence.write(to: scratch.path("a"), metadata: result.metadata)
+        let file = try TokenSequenceFile(path: scratch.path("a"))
+        #expect(try pipeline.wouldReproduce(file, from: input, as: .f16))
+        #expect(try !pipeline.wouldReproduce(file, from: input, as: .f32))
+        #expect(try !pipeline.wouldReproduce(file, from: OpenInput(.file(Self.clip), name: "other"), as: .f16))
+        let changes: [(inout Pipeline) -> Void] = [
+            { $0.request.budget = .tokens(201) }, { $0.request.budget = .ratio(0.1) }, { $0.method = "evs" },
+            { $0.parameters["tau"] = "0.9" }, { $0.decodeOptions.sampling = .rate(3) },
+            { $0.decodeOptions.start = 1 }, { $0.decodeOptions.end = 5 }, { $0.request.codebook = .fixed(8) },
+            { $0.request.asPublished = true }, { $0.queryDescription = "{}" },
+        ]
+        for (index, change) in changes.enumerated() {
+            var changed = pipeline
+            change(&changed)
+            #expect(try !changed.wouldReproduce(file, from: input, as: .f16), "change \(index)")
+        }
+        var faster = pipeline
+        faster.request.workers = 7
+        faster.decodeOptions.threads = 3
+        #expect(try faster.wouldReproduce(file, from: input, as: .f16))
+    }
+
+    @Test func progressCountsEveryFrame() throws {
+        final class Log: @unchecked Sendable {
+            // @unchecked Sendable holds because the pipeline calls from one thread, and the test reads after it is done.
+            var frames: [Int] = []
+            var expected: Set<Int?> = []
+        }
+        let log = Log()
+        _ = try pipeline().reduce(OpenInput(.file(Self.clip))) { progress in
+            guard progress.stage == .decode else { return }
+            log.frames.append(progress.frames)
+            log.expected.insert(progress.expectedFrames)
+        }
+        #expect(log.frames == Array(0...24))
+        #expect(log.expected == [24])
+    }
+
+    @Test func limitsAndEmptyRangesAreErrors() throws {
+        var small = try pipeline()
+        small.decodeOptions.limits.gridBytes = 100_000
+        #expect { try small.reduce(OpenInput(.file(Self.clip))) } throws: {
+            ($0 as? TokenReelError)?.code == .limitExceeded
+        }
+        var late = try pipeline()
+        late.decodeOptions.start = 100
+        #expect(throws: TokenReelError.self) { try late.reduce(OpenInput(.file(Self.clip))) }
+        #expect(throws: TokenReelError.self) { try pipeline().reduce(OpenInput(.file("/nonexistent.mp4"))) }
+    }
+
+    @Test func anEncoderThatFailsEndsTheDecoderToo() throws {
+        struct Failing: FrameEncoder {
+            let name = "failing"
+            let frameSize: (width: Int, height: Int)? = (16, 16)
+            let rows = 1
+            let columns = 1
+            let channels = 1
+            let providesSaliency = false
+            func encode(
+                _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>,
+                saliency: UnsafeMutableBufferPointer<Float>
+            ) throws(TokenReelError) {
+                if frame.pts.seconds > 1 { throw TokenReelError(.invalidArgument, subject: "frame", found: "late") }
+                tokens[0] = 1
+            }
+            func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+                try Query(vectors: [1], channels: 1)
+            }
+        }
+        var pipeline = Pipeline(encoder: Failing())
+        pipeline.decodeOptions.sampling = .all
+        #expect { try pipeline.reduce(OpenInput(.file(Self.clip))) } throws: {
+            ($0 as? TokenReelError)?.found == "late"
+        }
+    }
+
+    @Test func asynchronousRunsGiveTheSameAndCanBeCancelled() async throws {
+        let pipeline = try pipeline()
+        let direct = try pipeline.reduce(OpenInput(.file(Self.clip)))
+        let reduced = try await pipeline.reduced(.file(Self.clip))
+        #expect(reduced.sequence.plan == direct.sequence.plan)
+        var slow = pipeline
+        slow.decodeOptions.sampling = .all
+        let task = Task { [slow] in try await slow.reduced(.file(Self.clip)) }
+        task.cancel()
+        await #expect { try await task.value } throws: { ($0 as? TokenReelError)?.code == .cancelled }
+    }
+}

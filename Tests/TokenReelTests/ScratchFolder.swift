@@ -1,0 +1,16 @@
+import Foundation
+
+/// A folder that goes away with the test.
+final class ScratchFolder {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "tokenreel-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appending(path: name).path }
+    func bytes(_ name: String) throws -> Data { try Data(contentsOf: url.appending(path: name)) }
+}
