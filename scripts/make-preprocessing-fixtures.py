@@ -67,30 +67,30 @@ def main():
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
 
-    clip = dict(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    clip = dict(size={"shortest_edge": 24}, crop_size={"height": 24, "width": 24})
     fast, slow = CLIPImageProcessor(**clip), CLIPImageProcessorPil(**clip)
     case("clip-landscape", (123, 71), {"preprocessor_config.json": saved(fast)}, fast, slow)
     case("clip-portrait", (50, 211), {"processor_config.json": {"image_processor": saved(fast)}}, fast, slow)
     # As openai's repositories have it: plain numbers, no rescale factor.
-    old = {"crop_size": 32, "do_center_crop": True, "do_normalize": True, "do_resize": True,
+    old = {"crop_size": 24, "do_center_crop": True, "do_normalize": True, "do_resize": True,
            "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": CLIP_MEAN, "image_std": CLIP_STD,
-           "resample": 3, "size": 32}
+           "resample": 3, "size": 24}
     case("clip-old", (97, 64), {"preprocessor_config.json": old}, fast, slow)
     # A cut larger than the resized picture: framed in black, at odd distances.
     framed = dict(size={"shortest_edge": 20}, crop_size={"height": 33, "width": 27})
     fast = CLIPImageProcessor(**framed)
     case("clip-framed", (30, 25), {"preprocessor_config.json": saved(fast)}, fast)
     # No resizing, only a cut.
-    cut = dict(do_resize=False, crop_size={"height": 20, "width": 30})
+    cut = dict(do_resize=False, crop_size={"height": 14, "width": 22})
     fast, slow = CLIPImageProcessor(**cut), CLIPImageProcessorPil(**cut)
     case("clip-cut", (61, 35), {"preprocessor_config.json": saved(fast)}, fast, slow)
 
-    siglip = dict(size={"height": 36, "width": 36})
+    siglip = dict(size={"height": 26, "width": 26})
     fast, slow = SiglipImageProcessor(**siglip), SiglipImageProcessorPil(**siglip)
     case("siglip-down", (160, 90), {"preprocessor_config.json": saved(fast)}, fast, slow)
     case("siglip-up", (17, 23), {"preprocessor_config.json": saved(fast)}, fast, slow)
-    case("siglip-width-kept", (36, 91), {"preprocessor_config.json": saved(fast)}, fast, slow)
-    bilinear = dict(size={"height": 30, "width": 40}, resample=2)
+    case("siglip-width-kept", (26, 91), {"preprocessor_config.json": saved(fast)}, fast, slow)
+    bilinear = dict(size={"height": 20, "width": 28}, resample=2)
     fast, slow = SiglipImageProcessor(**bilinear), SiglipImageProcessorPil(**bilinear)
     case("siglip2-bilinear", (161, 95), {"preprocessor_config.json": saved(fast)}, fast, slow)
     raw = dict(size={"height": 24, "width": 24}, do_normalize=False)
@@ -99,7 +99,7 @@ def main():
 
     # The file for video wins over the one for images.
     half = [0.5, 0.5, 0.5]
-    video = LlavaOnevisionVideoProcessor(size={"height": 28, "width": 28}, image_mean=half, image_std=half)
+    video = LlavaOnevisionVideoProcessor(size={"height": 22, "width": 22}, image_mean=half, image_std=half)
     image = {"image_processor_type": "LlavaOnevisionImageProcessor", "size": {"height": 384, "width": 384}}
     case("onevision", (128, 72), {"video_preprocessor_config.json": saved(video), "preprocessor_config.json": image},
          video)

@@ -19,7 +19,7 @@ struct AddedToken: Sendable {
 
     /// Reads one from `tokenizer.json` or `tokenizer_config.json`; nil if it is none.
     init?(_ tree: JSONTree, id: Int32? = nil) {
-        guard let content = tree["content"]?.string, !content.isEmpty,
+        guard let content = tree["content"]?.string, (1...PrefixTree.longest).contains(content.utf8.count),
             let id = id ?? tree["id"]?.integer.flatMap(Int32.init(exactly:)), id >= 0
         else { return nil }
         self.init(content: content, id: id)

@@ -7,6 +7,8 @@ internal import TokenCore
 /// times 256 if bit 9 is set; a leaf holds the place of its replacement in bits 0…30. Every step is checked against the
 /// size, so hostile bytes at worst replace text by other text.
 struct CharacterMap: Sendable {
+    /// Bytes of a rule's text and of what replaces it; the longest of Unicode's have 33.
+    private static let longest = 256
     private let units: [UInt32]
     private let replacements: [UInt8]
 
@@ -29,6 +31,8 @@ struct CharacterMap: Sendable {
             throw refusal("a trie of \(size) bytes in \(rest.count)")
         }
         guard rest.last == 0 else { throw refusal("a replacement without an end") }
+        let longest = rest.dropFirst(size).split(separator: 0).reduce(0) { max($0, $1.count) }
+        guard longest <= Self.longest else { throw refusal("a replacement of \(longest) bytes") }
         units = stride(from: rest.startIndex, to: rest.startIndex + size, by: 4).map { word(rest[$0..<$0 + 4]) }
         replacements = Array(rest.dropFirst(size))
     }
@@ -38,7 +42,7 @@ struct CharacterMap: Sendable {
         guard var unit = units.first else { return nil }
         var node = Self.distance(unit)
         var found: (count: Int, place: Int)?
-        for (count, byte) in text.enumerated() {
+        for (count, byte) in text.prefix(Self.longest).enumerated() {
             node ^= Int(byte)
             guard node < units.count else { break }
             unit = units[node]

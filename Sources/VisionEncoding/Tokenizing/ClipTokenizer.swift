@@ -34,11 +34,11 @@ struct ClipTokenizer: TextTokenizer {
     }
 
     private static func normalized(_ text: Substring.UnicodeScalarView) -> String.UnicodeScalarView {
-        var lowered = String.UnicodeScalarView()
+        var lowered: [UInt8] = []
         for scalar in CanonicalComposition.composed(text) {
-            lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+            lowered += scalar.properties.lowercaseMapping.utf8
         }
-        return lowered
+        return String(decoding: lowered, as: UTF8.self).unicodeScalars
     }
 
     private func words(of text: Substring.UnicodeScalarView) -> [Int32] {

@@ -42,16 +42,17 @@ struct GemmaTokenizer: TextTokenizer {
     }
 
     private func written(_ text: Substring.UnicodeScalarView) -> String.UnicodeScalarView {
-        var written = String.UnicodeScalarView()
+        // Bytes, because a view of scalars is copied whole for every string that is appended to it.
+        var written: [UInt8] = []
         for scalar in text {
             if scalar == " " {
-                written.append("▁")
+                written += "▁".utf8
             } else if lowercases {
-                written.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+                written += scalar.properties.lowercaseMapping.utf8
             } else {
-                written.append(scalar)
+                written += scalar.utf8
             }
         }
-        return written
+        return String(decoding: written, as: UTF8.self).unicodeScalars
     }
 }

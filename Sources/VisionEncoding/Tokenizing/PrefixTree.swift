@@ -2,6 +2,10 @@
 ///
 /// Edges lie in one hash table, so that neither size nor depth of hostile vocabularies costs more than their bytes.
 struct PrefixTree: Sendable {
+    /// Bytes of the longest string that readers of files should accept, since looking one up at every place of a text
+    /// takes as many steps.
+    static let longest = 1024
+
     private var edges: [UInt64: Int32] = [:]
     /// The value of each node; -1 where none ends.
     private var values: [Int32] = [-1]

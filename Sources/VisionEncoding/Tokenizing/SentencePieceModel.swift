@@ -58,7 +58,9 @@ struct SentencePieceModel: Sendable {
             default: break
             }
         }
-        guard !piece.text.isEmpty else { throw reader.failure("an empty piece") }
+        guard (1...PrefixTree.longest).contains(piece.text.utf8.count) else {
+            throw reader.failure("a piece of \(piece.text.utf8.count) bytes")
+        }
         guard pieces.count < Int(Int32.max) else { throw reader.failure("too many pieces") }
         pieces.append(piece)
     }

@@ -104,19 +104,19 @@ struct SiglipTokenizer: TextTokenizer {
 
     /// Lower case as Python has it, no ASCII punctuation, single spaces, none at the ends.
     private func canonical(_ text: Substring.UnicodeScalarView) -> String {
-        var words: [String] = []
-        var word = String.UnicodeScalarView()
+        var canonical: [UInt8] = []
+        var isApart = false
         for scalar in lowercases ? PythonText.lowercased(text)[...] : text {
             switch scalar {
             case "!"..."/", ":"..."@", "["..."`", "{"..."~": continue
-            case let scalar where PythonText.isSpace(scalar):
-                if !word.isEmpty { words.append(String(word)) }
-                word = String.UnicodeScalarView()
-            default: word.append(scalar)
+            case let scalar where PythonText.isSpace(scalar): isApart = true
+            default:
+                if isApart, !canonical.isEmpty { canonical.append(UInt8(ascii: " ")) }
+                isApart = false
+                canonical += scalar.utf8
             }
         }
-        if !word.isEmpty { words.append(String(word)) }
-        return words.joined(separator: " ")
+        return String(decoding: canonical, as: UTF8.self)
     }
 }
 
@@ -130,17 +130,17 @@ enum PythonText {
     /// Lower case with the one rule that looks at neighbours: a capital sigma that ends a word becomes `ς`.
     static func lowercased(_ text: Substring.UnicodeScalarView) -> String.UnicodeScalarView {
         let scalars = Array(text)
-        var lowered = String.UnicodeScalarView()
+        var lowered: [UInt8] = []
         for (index, scalar) in scalars.enumerated() {
             guard scalar == "Σ" else {
-                lowered.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+                lowered += scalar.properties.lowercaseMapping.utf8
                 continue
             }
             let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
             let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
             let endsWord = before?.properties.isCased == true && after?.properties.isCased != true
-            lowered.append(endsWord ? "ς" : "σ")
+            lowered += (endsWord ? "ς" : "σ").utf8
         }
-        return lowered
+        return String(decoding: lowered, as: UTF8.self).unicodeScalars
     }
 }
