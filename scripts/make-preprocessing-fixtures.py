@@ -3,7 +3,8 @@
 a synthetic picture with them.
 
 Needs transformers 5, torchvision, pillow 12 and numpy. Pillow 13 resizes columns first where the height loses more than
-twice the pixels that the width loses; torchvision and older versions never do, and they are the reference. Each case is a folder with the settings as a checkpoint has them,
+twice the pixels that the width loses, and 12.3 where a picture is over 100 times as tall as wide; torchvision and older
+versions never do, and they are the reference. Each case is a folder with the settings as a checkpoint has them,
 `case.json` (the picture's size and that of the result), `pillow.f32` and `torchvision.f32` ([3, H, W] floats). Large
 resizes are kept as checksums of their bytes in `resizes.json`.
 """

@@ -3,12 +3,12 @@ public import TokenCore
 
 /// Turns frames into the pixels that a vision tower was trained on, as Hugging Face's image processors do on a CPU.
 ///
-/// Resizing equals Pillow's on 8-bit pictures bit for bit, up to version 12 (transformers' `…ImageProcessorPil` classes,
+/// Resizing equals Pillow's on 8-bit pictures bit for bit, up to version 12.2 (transformers' `…ImageProcessorPil` classes,
 /// the default of 4.x). The torchvision processors that transformers 5 prefers round their weights to 16 bits and differ
-/// from that by at most one level of 255. Pillow 13 resizes columns first where the height loses more than twice the
-/// pixels that the width loses, as in portrait video, which moves pixels at hard edges by up to 20 levels; torchvision
-/// does not, and neither does this. Cutting, framing and the fused arithmetic of rescaling and normalising follow the
-/// torchvision processors.
+/// from that by at most one level of 255. Newer Pillows resize columns first in some cases, which moves pixels at hard
+/// edges by up to 20 levels: 12.3 where a picture is over 100 times as tall as wide, 13 where the height loses more than
+/// twice the pixels that the width loses, as in portrait video. torchvision does not, and neither does this. Cutting,
+/// framing and the fused arithmetic of rescaling and normalising follow the torchvision processors.
 ///
 /// The cost is that of the resize: a 1280 x 720 frame to 384 x 384 takes a few milliseconds.
 public struct ImagePreprocessor: Sendable {
