@@ -37,8 +37,15 @@ enum Clips {
 
     /// Makes a clip with `ffmpeg`; the arguments come before the name.
     static func make(_ name: String, _ arguments: String...) throws -> String {
+        // Tests that share a clip may make it at the same time, so it takes its name only when it is whole.
+        let workshop = folder.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: workshop, withIntermediateDirectories: true)
+        let draft = workshop.appending(path: name).path
+        try run(["ffmpeg", "-v", "error", "-y"] + arguments + [draft])
         let path = folder.appending(path: name).path
-        try run(["ffmpeg", "-v", "error", "-y"] + arguments + [path])
+        guard rename(draft, path) == 0 else {
+            throw TokenReelError(.inputOutput, subject: path, found: "can't be renamed")
+        }
         return path
     }
 

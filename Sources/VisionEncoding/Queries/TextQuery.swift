@@ -3,21 +3,16 @@ public import TokenCore
 
 /// A question in words, asked of the tokens of the same checkpoint's vision tower.
 ///
-/// Tokens and phrases meet in the space that the checkpoint was trained to share. With `c(p)` the cosine of a token to a
-/// phrase, its relevance is
-///
-///     max over positive p of c(p) - 0.5 * max(0, max over negative p of c(p))
-///
-/// For CLIP each cosine is taken with a minus: what its patches say alone is the opposite of what the class token says
-/// of the picture, an effect that CDPruner (arXiv 2506.10967) reports and corrects in the same way.
+/// Tokens and phrases meet in the space that the checkpoint was trained to share, and the cosines to wanted and unwanted
+/// phrases make up the relevance of a token as ``QueryPhrases/relevance(wanted:unwanted:penalty:)`` says. For CLIP each
+/// cosine is taken with a minus: what its patches say alone is the opposite of what the class token says of the picture,
+/// an effect that CDPruner (arXiv 2506.10967) reports and corrects in the same way.
 public struct TextQuery: Sendable {
     /// The question taken apart.
     public let phrases: QueryPhrases
     private let tower: VisionTower
-    private let positive: Query
-    private let negative: Query?
-
-    private static let negativeWeight: Float = 0.5
+    /// `[W + U, shared channels]`: the wanted phrases, then the unwanted ones.
+    private let vectors: Query
 
     /// Reads the text tower and the tokenizer of a checkpoint and embeds the phrases of a text.
     ///
@@ -28,7 +23,8 @@ public struct TextQuery: Sendable {
     ///   with pictures, ``TokenReelError/Code/invalidArgument`` for an empty text or tokens of another space, and what
     ///   ``loadTokenizer(folder:contextLength:lowercasesGemma:)`` throws.
     public init(_ text: String, tower: VisionTower, folder: CheckpointFolder) throws(TokenReelError) {
-        guard text.contains(where: { !$0.isWhitespace }) else {
+        let phrases = QueryPhrases(text)
+        guard !(phrases.wanted + phrases.unwanted).isEmpty else {
             throw TokenReelError(
                 .invalidArgument, subject: "query", found: "an empty text", allowed: "words to look for",
                 remedy: "set it with --query")
@@ -46,20 +42,18 @@ public struct TextQuery: Sendable {
         }
         let textTower = try TextTower(folder)
         let tokenizer = try loadTokenizer(folder: folder.path, contextLength: textTower.contextLength)
-        func embed(_ phrases: [String]) throws(TokenReelError) -> Query? {
-            var vectors: [Float] = []
-            for phrase in phrases { vectors += try textTower.embedding(of: tokenizer.ids(for: phrase)) }
-            return phrases.isEmpty ? nil : try Query(vectors: vectors, channels: textTower.channels)
+        self.phrases = phrases
+        var vectors: [Float] = []
+        for phrase in phrases.wanted + phrases.unwanted {
+            vectors += try textTower.embedding(of: tokenizer.ids(for: phrase))
         }
-        phrases = QueryPhrases(text)
-        guard let positive = try embed(phrases.positive), positive.channels == tower.sharedChannels else {
+        guard textTower.channels == tower.sharedChannels else {
             throw TokenReelError(
                 .unsupportedInput, subject: folder.path,
                 found: "text embeddings of \(textTower.channels) numbers and pictures of \(tower.sharedChannels ?? 0)",
                 allowed: "the same for both")
         }
-        self.positive = positive
-        negative = try embed(phrases.negative)
+        self.vectors = try Query(vectors: vectors, channels: textTower.channels)
         self.tower = tower
     }
 
@@ -84,28 +78,26 @@ public struct TextQuery: Sendable {
                     return .failure(error)
                 }
             }
-            let vectors = TensorBuffer(try shared.get())
-            let wanted = cosines(vectors, positive)
-            guard let negative else { return wanted }
-            return zip(wanted, cosines(vectors, negative)).map { $0 - Self.negativeWeight * max($1, 0) }
+            return relevance(of: TensorBuffer(try shared.get()))
         }
         return frames.flatMap { $0 }
     }
 
-    /// For each vector its best cosine to any phrase, with CLIP's sign turned.
-    private func cosines(_ vectors: TensorBuffer<Float>, _ phrases: Query) -> [Float] {
-        let channels = phrases.channels
-        let units = Rows.normalized(vectors, channels: channels)
-        let words = Rows.normalized(TensorBuffer(phrases.vectors), channels: channels)
+    private func relevance(of shared: TensorBuffer<Float>) -> [Float] {
+        let channels = vectors.channels
+        let units = Rows.normalized(shared, channels: channels)
+        let words = Rows.normalized(TensorBuffer(vectors.vectors), channels: channels)
         let products = units.withUnsafeBufferPointer { units in
             words.withUnsafeBufferPointer { words in
                 Matrix.products(
-                    units, rows: units.count / channels, words, rows: phrases.count, channels: channels)
+                    units, rows: units.count / channels, words, rows: vectors.count, channels: channels)
             }
         }
         let sign: Float = tower.vision.configuration.family == .clip ? -1 : 1
-        return stride(from: 0, to: products.count, by: phrases.count).map { start in
-            products[start..<start + phrases.count].reduce(-Float.infinity) { max($0, sign * $1) }
+        return stride(from: 0, to: products.count, by: vectors.count).map { start in
+            let cosines = products[start..<start + vectors.count].map { sign * $0 }
+            let wanted = phrases.wanted.count
+            return QueryPhrases.relevance(wanted: Array(cosines[..<wanted]), unwanted: Array(cosines[wanted...]))
         }
     }
 }

@@ -87,22 +87,4 @@ import VisionEncoding
         let bare = try CheckpointFolder(Self.fixtures.appending(path: "clip").path)
         #expect(throws: TokenReelError.self) { try TextQuery("car", tower: try VisionTower(bare), folder: bare) }
     }
-
-    @Test(
-        arguments: [
-            ("what does the man pick up?", ["what does the man pick up?"], []),
-            ("a street without cars", ["a street"], ["cars"]),
-            ("not the red car, the blue one", ["the blue one"], ["the red car"]),
-            ("no dogs and a cat", ["a cat"], ["dogs"]),
-            ("People, never dogs; no bikes!", ["People"], ["dogs", "bikes"]),
-            ("nothing noteworthy", ["nothing noteworthy"], []),
-            ("no cars", ["no cars"], ["cars"]),
-            ("not", ["not"], []),
-            ("", [""], []),
-        ] as [(String, [String], [String])])
-    func negationsAreTakenOut(_ text: String, positive: [String], negative: [String]) {
-        let phrases = QueryPhrases(text)
-        #expect(phrases.positive == positive)
-        #expect(phrases.negative == negative)
-    }
 }
