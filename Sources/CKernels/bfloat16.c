@@ -16,11 +16,11 @@ int tr_bf16_is_supported(void) { return __builtin_cpu_supports("avx512bf16") != 
 
 // Pairs of neighbours along the inner dimension share a word, since the instruction multiplies and adds pairs:
 // packed[panel][pair][output of the panel], zero beyond the matrix.
-BF16 void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, uint32_t *packed) {
+BF16 void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, size_t stride, uint32_t *packed) {
     const size_t pairs = (inputs + 1) / 2;
     for (size_t first = 0; first < outputs; first += PANEL, packed += pairs * PANEL)
         for (size_t output = first; output < first + PANEL; output++) {
-            const float *row = weights + output * inputs;
+            const float *row = weights + output * stride;
             uint32_t *column = packed + (output - first);
             for (size_t pair = 0; pair < pairs; pair += 16) {
                 uint32_t words[16] = {0};
@@ -35,6 +35,22 @@ BF16 void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, uint
                 for (size_t i = 0; i < 16 && pair + i < pairs; i++) column[(pair + i) * PANEL] = words[i];
             }
         }
+}
+
+BF16 void tr_bf16_pack_transposed(const float *weights, size_t outputs, size_t inputs, size_t stride,
+                                  uint32_t *packed) {
+    for (size_t first = 0; first < outputs; first += PANEL)
+        for (size_t input = 0; input < inputs; input += 2)
+            for (size_t output = first; output < first + PANEL; output += 16, packed += 16) {
+                size_t left = output < outputs ? outputs - output : 0;
+                __mmask16 mask = left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);
+                const float *row = weights + input * stride + output;
+                __m512 low = _mm512_maskz_loadu_ps(mask, row);
+                __m512 high = _mm512_maskz_loadu_ps(input + 1 < inputs ? mask : 0, row + stride);
+                __m512i low_words = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low));
+                __m512i high_words = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
+                _mm512_storeu_si512(packed, _mm512_or_si512(low_words, _mm512_slli_epi32(high_words, 16)));
+            }
 }
 
 // Six rows times sixty-four outputs: 24 of the 32 registers hold sums, so that each word that is read is used often.
@@ -107,7 +123,8 @@ void tr_bf16_multiply(const float *in, size_t rows, size_t inputs, size_t stride
 #else
 
 int tr_bf16_is_supported(void) { return 0; }
-void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, uint32_t *packed) {}
+void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, size_t stride, uint32_t *packed) {}
+void tr_bf16_pack_transposed(const float *weights, size_t outputs, size_t inputs, size_t stride, uint32_t *packed) {}
 void tr_bf16_multiply(const float *in, size_t rows, size_t inputs, size_t stride, const uint32_t *packed,
                       size_t outputs, int adding, float *out, size_t out_stride, uint32_t *workspace) {}
 

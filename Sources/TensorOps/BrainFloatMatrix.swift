@@ -17,14 +17,13 @@ public final class BrainFloatMatrix: Sendable {
     /// Whether this processor has the instructions (AVX512_BF16).
     public static var isSupported: Bool { tr_bf16_is_supported() != 0 }
 
-    /// Rounds and lays out a row-major matrix; nil where the processor lacks the instructions.
+    /// Rounds and lays out a matrix; nil where the processor lacks the instructions.
     public init?(_ matrix: MatrixView) {
         guard Self.isSupported else { return nil }
-        precondition(matrix.stride == matrix.columns, "rows must lie next to each other")
         rows = matrix.rows
         columns = matrix.columns
-        packed = TensorBuffer(count: tr_bf16_packed_count(matrix.rows, matrix.columns)) { packed in
-            if let target = packed.baseAddress { tr_bf16_pack(matrix.base, matrix.rows, matrix.columns, target) }
+        packed = TensorBuffer(count: Self.packedCount(rows: matrix.rows, columns: matrix.columns)) { packed in
+            if let target = packed.baseAddress { Self.pack(matrix, into: target) }
         }
     }
 
@@ -34,14 +33,40 @@ public final class BrainFloatMatrix: Sendable {
     public func multiply(
         _ input: MatrixView, into output: MutableMatrixView, adding: Bool, workspace: UnsafeMutablePointer<UInt32>
     ) {
-        precondition(
-            input.columns == columns && output.columns == rows && output.rows == input.rows,
-            "shapes must fit the product")
+        precondition(input.columns == columns && output.columns == rows, "shapes must fit the product")
         packed.withUnsafeBufferPointer { packed in
             guard let packed = packed.baseAddress else { return }
-            tr_bf16_multiply(
-                input.base, input.rows, columns, input.stride, packed, rows, adding ? 1 : 0, output.base,
-                output.stride, workspace)
+            Self.multiply(input, packed: packed, into: output, adding: adding, workspace: workspace)
         }
+    }
+
+    // MARK: In memory of the caller's
+
+    /// Words that a matrix takes once it is laid out.
+    public static func packedCount(rows: Int, columns: Int) -> Int { tr_bf16_packed_count(rows, columns) }
+
+    /// Rounds and lays out a matrix.
+    ///
+    /// - Precondition: ``isSupported``, and `output` holds ``packedCount(rows:columns:)`` words.
+    public static func pack(_ matrix: MatrixView, into output: UnsafeMutablePointer<UInt32>) {
+        tr_bf16_pack(matrix.base, matrix.rows, matrix.columns, matrix.stride, output)
+    }
+
+    /// Rounds and lays out the transpose of a matrix.
+    ///
+    /// - Precondition: ``isSupported``, and `output` holds the words of the transpose.
+    public static func pack(transposeOf matrix: MatrixView, into output: UnsafeMutablePointer<UInt32>) {
+        tr_bf16_pack_transposed(matrix.base, matrix.columns, matrix.rows, matrix.stride, output)
+    }
+
+    /// `output = input * B^T`, or `output += input * B^T`, for a `B` of `output.columns` rows that was laid out.
+    public static func multiply(
+        _ input: MatrixView, packed: UnsafePointer<UInt32>, into output: MutableMatrixView, adding: Bool,
+        workspace: UnsafeMutablePointer<UInt32>
+    ) {
+        precondition(output.rows == input.rows, "shapes must fit the product")
+        tr_bf16_multiply(
+            input.base, input.rows, input.columns, input.stride, packed, output.columns, adding ? 1 : 0, output.base,
+            output.stride, workspace)
     }
 }

@@ -60,4 +60,30 @@ struct BrainFloatMatrixTests {
         }
         #expect(worst < 1e-5 * Double(k))
     }
+
+    @Test(arguments: [[1, 1], [16, 7], [72, 729], [64, 32], [65, 33], [130, 2]])
+    func aTransposeIsLaidOutAsTheMatrixItself(_ shape: [Int]) throws {
+        let (rows, columns) = (shape[0], shape[1])
+        let stride = columns + 3
+        let matrix = numbers(rows * stride, seed: 3)
+        var transpose = [Float](repeating: .nan, count: columns * (rows + 2))
+        for row in 0..<rows {
+            for column in 0..<columns { transpose[column * (rows + 2) + row] = matrix[row * stride + column] }
+        }
+        let count = BrainFloatMatrix.packedCount(rows: rows, columns: columns)
+        var direct = [UInt32](repeating: 1, count: count)
+        var turned = [UInt32](repeating: 2, count: count)
+        try matrix.withUnsafeBufferPointer { matrix in
+            try transpose.withUnsafeBufferPointer { transpose in
+                BrainFloatMatrix.pack(
+                    MatrixView(try #require(matrix.baseAddress), rows: rows, columns: columns, stride: stride),
+                    into: &direct)
+                BrainFloatMatrix.pack(
+                    transposeOf: MatrixView(
+                        try #require(transpose.baseAddress), rows: columns, columns: rows, stride: rows + 2),
+                    into: &turned)
+            }
+        }
+        #expect(direct == turned)
+    }
 }

@@ -20,8 +20,11 @@ int tr_bf16_is_supported(void);
 // Words that tr_bf16_pack writes for weights [outputs, inputs].
 size_t tr_bf16_packed_count(size_t outputs, size_t inputs);
 
-// Rounds weights [outputs, inputs] to bf16, nearest even, in the order that tr_bf16_multiply reads.
-void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, uint32_t *packed);
+// Rounds weights [outputs, inputs], rows `stride` apart, to bf16, nearest even, in the order that tr_bf16_multiply reads.
+void tr_bf16_pack(const float *weights, size_t outputs, size_t inputs, size_t stride, uint32_t *packed);
+
+// The same for weights that lie transposed, [inputs, outputs].
+void tr_bf16_pack_transposed(const float *weights, size_t outputs, size_t inputs, size_t stride, uint32_t *packed);
 
 // out[r, o] (+)= sum over i of in[r, i] * weights[o, i], for `rows` rows `stride` apart; in is rounded to bf16.
 void tr_bf16_multiply(const float *in, size_t rows, size_t inputs, size_t stride, const uint32_t *packed,

@@ -70,7 +70,7 @@ public struct VisionTower: FrameEncoder {
         shared = isLLaVA ? nil : try SharedSpace(folder, prefix, configuration)
         newline = projector?.newline
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
-        workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0)
+        workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0, precision)
         preprocessor = try Self.preprocessor(folder, configuration)
         name = Self.name(folder, preprocessor, space, layer, options, precision)
         try checkOptions(in: folder)
@@ -88,12 +88,16 @@ public struct VisionTower: FrameEncoder {
         return layer < 0 ? last + 1 + layer : layer
     }
 
-    private static func workspaces(_ vision: VisionTransformer, projectedChannels: Int) -> WorkspacePool {
+    private static func workspaces(_ vision: VisionTransformer, projectedChannels: Int, _ precision: Precision)
+        -> WorkspacePool
+    {
         let configuration = vision.configuration
         // The projector holds its inner states and, at a quarter of their number, the sampled ones.
         let inner = max(
             configuration.innerWidth, PatchEmbedding.inputs(configuration), 2 * projectedChannels)
-        return WorkspacePool(tokens: vision.tokens, width: configuration.width, inner: inner)
+        return WorkspacePool(
+            tokens: vision.tokens, width: configuration.width, inner: inner,
+            headWidth: precision == .bf16 ? configuration.headWidth : 0)
     }
 
     private func checkOptions(in folder: CheckpointFolder) throws(TokenReelError) {

@@ -22,6 +22,7 @@ struct AttentionRecord {
 struct Attention {
     let heads: Int
     let isCausal: Bool
+    let precision: Precision
 
     func run(_ workspace: Workspace, tokens: Int, record: inout AttentionRecord?) {
         let width = workspace.states(tokens).columns
@@ -32,15 +33,13 @@ struct Attention {
         }
         for head in 0..<heads {
             let columns = head * headWidth..<(head + 1) * headWidth
-            let keys = workspace.keys(tokens).part(columns: columns).readOnly
-            let values = workspace.values(tokens).part(columns: columns).readOnly
+            let products = HeadProducts(workspace, tokens: tokens, columns: columns, precision)
             for rows in Rows.blocks(of: tokens, size: Workspace.queryBlock) {
                 let scores = workspace.scores(rows.count, tokens)
-                let queries = workspace.queries(tokens).part(rows: rows, columns: columns).readOnly
-                Matrix.multiply(queries, transposed: keys, into: scores)
+                products.score(workspace.queries(tokens).part(rows: rows, columns: columns).readOnly, into: scores)
                 RowPass.softmax(scores, causalFrom: isCausal ? rows.lowerBound : nil)
-                Matrix.multiply(
-                    scores.readOnly, values, into: workspace.context(tokens).part(rows: rows, columns: columns))
+                products.gather(
+                    scores.readOnly, into: workspace.context(tokens).part(rows: rows, columns: columns))
                 if record != nil { note(scores.readOnly, from: rows.lowerBound, in: &record) }
             }
         }
@@ -86,6 +85,45 @@ struct Attention {
                 sum += Rows.dot(value, value).squareRoot()
             }
             return sum / Float(heads)
+        }
+    }
+}
+
+/// The two products of one head, with its keys and its values.
+private struct HeadProducts {
+    private let workspace: Workspace
+    private let keys: MatrixView
+    private let values: MatrixView
+    private let precision: Precision
+
+    init(_ workspace: Workspace, tokens: Int, columns: Range<Int>, _ precision: Precision) {
+        self.workspace = workspace
+        self.precision = precision
+        keys = workspace.keys(tokens).part(columns: columns).readOnly
+        values = workspace.values(tokens).part(columns: columns).readOnly
+        if precision == .bf16 {
+            BrainFloatMatrix.pack(keys, into: workspace.packedKeys)
+            BrainFloatMatrix.pack(transposeOf: values, into: workspace.packedValues)
+        }
+    }
+
+    /// `scores = queries * keys^T`.
+    func score(_ queries: MatrixView, into scores: MutableMatrixView) {
+        switch precision {
+        case .f32: Matrix.multiply(queries, transposed: keys, into: scores)
+        case .bf16:
+            BrainFloatMatrix.multiply(
+                queries, packed: workspace.packedKeys, into: scores, adding: false, workspace: workspace.rounded)
+        }
+    }
+
+    /// `context = scores * values`.
+    func gather(_ scores: MatrixView, into context: MutableMatrixView) {
+        switch precision {
+        case .f32: Matrix.multiply(scores, values, into: context)
+        case .bf16:
+            BrainFloatMatrix.multiply(
+                scores, packed: workspace.packedValues, into: context, adding: false, workspace: workspace.rounded)
         }
     }
 }

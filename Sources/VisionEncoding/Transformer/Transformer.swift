@@ -54,6 +54,7 @@ struct Transformer: Sendable {
 /// One layer: attention, then a feed-forward layer.
 struct TransformerLayer: Sendable {
     private let heads: Int
+    private let precision: Precision
     private let activation: Activation
     private let innerWidth: Int
     private let norm1: LayerNorm
@@ -70,6 +71,7 @@ struct TransformerLayer: Sendable {
     ) throws(TokenReelError) {
         let (width, inner) = (configuration.width, configuration.innerWidth)
         heads = configuration.heads
+        self.precision = precision
         activation = configuration.activation
         innerWidth = inner
         norm1 = try LayerNorm(folder, "\(prefix)layer_norm1", configuration)
@@ -93,7 +95,8 @@ struct TransformerLayer: Sendable {
             workspace)
         key.apply(normed.readOnly, into: workspace.keys(tokens), workspace)
         value.apply(normed.readOnly, into: workspace.values(tokens), workspace)
-        Attention(heads: heads, isCausal: isCausal).run(workspace, tokens: tokens, record: &record)
+        Attention(heads: heads, isCausal: isCausal, precision: precision).run(
+            workspace, tokens: tokens, record: &record)
         output.add(workspace.context(tokens).readOnly, to: states, workspace)
 
         norm2.apply(states.readOnly, into: normed)

@@ -11,12 +11,17 @@ final class Workspace {
     private let memory: UnsafeMutablePointer<Float>
     /// Where inputs of bf16 products are rounded.
     let rounded: UnsafeMutablePointer<UInt32>
+    /// Where one head's keys and values are laid out for bf16 products.
+    let packedKeys: UnsafeMutablePointer<UInt32>
+    let packedValues: UnsafeMutablePointer<UInt32>
     private let width: Int
     private let tokens: Int
     private let innerCount: Int
 
     /// Room for `tokens` states of `width`, and `tokens` rows of `inner` numbers.
-    init(tokens: Int, width: Int, inner: Int) {
+    ///
+    /// - Parameter headWidth: Numbers of a head whose attention runs in bf16; 0 for none.
+    init(tokens: Int, width: Int, inner: Int, headWidth: Int) {
         self.tokens = tokens
         self.width = width
         innerCount = tokens * inner
@@ -25,11 +30,15 @@ final class Workspace {
         memory.initialize(repeating: 0, count: count)
         rounded = .allocate(capacity: BrainFloatMatrix.workspaceCount)
         rounded.initialize(repeating: 0, count: BrainFloatMatrix.workspaceCount)
+        packedKeys = .allocate(capacity: BrainFloatMatrix.packedCount(rows: tokens, columns: headWidth))
+        packedValues = .allocate(capacity: BrainFloatMatrix.packedCount(rows: headWidth, columns: tokens))
     }
 
     deinit {
         memory.deallocate()
         rounded.deallocate()
+        packedKeys.deallocate()
+        packedValues.deallocate()
     }
 
     private func plane(_ index: Int, _ rows: Int) -> MutableMatrixView {
@@ -69,6 +78,7 @@ final class WorkspacePool: Sendable {
     private let tokens: Int
     private let width: Int
     private let inner: Int
+    private let headWidth: Int
 
     /// A workspace on its way from one thread to the next.
     private struct Lease: @unchecked Sendable {
@@ -76,10 +86,11 @@ final class WorkspacePool: Sendable {
         let workspace: Workspace
     }
 
-    init(tokens: Int, width: Int, inner: Int) {
+    init(tokens: Int, width: Int, inner: Int, headWidth: Int = 0) {
         self.tokens = tokens
         self.width = width
         self.inner = inner
+        self.headWidth = headWidth
     }
 
     /// Calls `body` with a workspace that nobody else uses meanwhile.
@@ -87,7 +98,8 @@ final class WorkspacePool: Sendable {
         _ body: (Workspace) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let lease =
-            idle.withLock { $0.popLast() } ?? Lease(workspace: Workspace(tokens: tokens, width: width, inner: inner))
+            idle.withLock { $0.popLast() }
+            ?? Lease(workspace: Workspace(tokens: tokens, width: width, inner: inner, headWidth: headWidth))
         defer { idle.withLock { $0.append(lease) } }
         return try body(lease.workspace)
     }
