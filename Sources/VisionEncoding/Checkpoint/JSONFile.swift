@@ -29,13 +29,20 @@ enum JSONFile {
     }
 
     private static func describe(_ error: DecodingError) -> String {
-        func key(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+        func key(_ path: [any CodingKey]) -> String { path.map(asWritten).joined(separator: ".") }
         return switch error {
         case .typeMismatch(let type, let context):
             "another type than \(type) for the key \"\(key(context.codingPath))\""
         case .valueNotFound(_, let context): "null for the key \"\(key(context.codingPath))\""
-        case .keyNotFound(let missing, _): "no key \"\(missing.stringValue)\""
+        case .keyNotFound(let missing, _): "no key \"\(asWritten(missing))\""
         default: "text that is not JSON"
+        }
+    }
+
+    /// A key in the file's snake case.
+    private static func asWritten(_ key: any CodingKey) -> String {
+        key.stringValue.reduce(into: "") { text, letter in
+            text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
         }
     }
 }

@@ -44,7 +44,7 @@ import VisionEncoding
             ("siglip", ["\"model_type\": \"siglip\"": "\"kind\": 1"], "no model_type"),
             ("siglip", ["\"hidden_size\": 36": "\"hidden_size\": 0"], "hidden_size"),
             ("siglip", ["\"hidden_size\": 36": "\"hidden_size\": 37"], "num_attention_heads"),
-            ("siglip", ["\"hidden_size\": 36": "\"hidden_size\": \"wide\""], "hiddenSize"),
+            ("siglip", ["\"hidden_size\": 36": "\"hidden_size\": \"wide\""], "vision_config.hidden_size"),
             ("siglip", ["\"patch_size\": 8": "\"patch_size\": 45"], "patch_size"),
             ("siglip", ["\"num_channels\": 3": "\"num_channels\": 4"], "num_channels"),
             ("siglip", ["gelu_pytorch_tanh": "swish"], "swish"),
