@@ -90,11 +90,11 @@ extension Array where Element: Sendable {
 
 extension TensorBuffer<Float> {
     /// Calls `body` with some rows of a row-major matrix.
-    public func withRows<Result>(
-        _ rows: Range<Int>, channels: Int, _ body: (UnsafeBufferPointer<Float>) -> Result
-    ) -> Result {
-        withUnsafeBufferPointer { values in
-            body(UnsafeBufferPointer(rebasing: values[rows.lowerBound * channels..<rows.upperBound * channels]))
+    public func withRows<Result, Failure: Error>(
+        _ rows: Range<Int>, channels: Int, _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBufferPointer { values throws(Failure) in
+            try body(UnsafeBufferPointer(rebasing: values[rows.lowerBound * channels..<rows.upperBound * channels]))
         }
     }
 

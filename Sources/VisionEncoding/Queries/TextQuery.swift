@@ -11,8 +11,9 @@ public struct TextQuery: Sendable {
     /// The question taken apart.
     public let phrases: QueryPhrases
     private let tower: VisionTower
-    /// `[W + U, shared channels]`: the wanted phrases, then the unwanted ones.
-    private let vectors: Query
+    /// `[W + U, shared channels]` of unit length: the wanted phrases, then the unwanted ones.
+    private let words: TensorBuffer<Float>
+    private let channels: Int
 
     /// Reads the text tower and the tokenizer of a checkpoint and embeds the phrases of a text.
     ///
@@ -53,7 +54,9 @@ public struct TextQuery: Sendable {
                 found: "text embeddings of \(textTower.channels) numbers and pictures of \(tower.sharedChannels ?? 0)",
                 allowed: "the same for both")
         }
-        self.vectors = try Query(vectors: vectors, channels: textTower.channels)
+        channels = textTower.channels
+        words = Rows.normalized(
+            TensorBuffer(try Query(vectors: vectors, channels: channels).vectors), channels: channels)
         self.tower = tower
     }
 
@@ -69,33 +72,25 @@ public struct TextQuery: Sendable {
         }
         let cells = grid.shape.tokensPerFrame
         let frames = try Parallel.map(count: grid.shape.frames, workers: workers) { frame throws(TokenReelError) in
-            let shared: Result<[Float], TokenReelError> = grid.values.withRows(
+            let shared = try grid.values.withRows(
                 frame * cells..<(frame + 1) * cells, channels: channels
-            ) { tokens in
-                do throws(TokenReelError) {
-                    return .success(try tower.sharedVectors(of: tokens))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            return relevance(of: TensorBuffer(try shared.get()))
+            ) { tokens throws(TokenReelError) in try tower.sharedVectors(of: tokens) }
+            return relevance(of: TensorBuffer(shared))
         }
         return frames.flatMap { $0 }
     }
 
     private func relevance(of shared: TensorBuffer<Float>) -> [Float] {
-        let channels = vectors.channels
         let units = Rows.normalized(shared, channels: channels)
-        let words = Rows.normalized(TensorBuffer(vectors.vectors), channels: channels)
+        let count = phrases.wanted.count + phrases.unwanted.count
         let products = units.withUnsafeBufferPointer { units in
             words.withUnsafeBufferPointer { words in
-                Matrix.products(
-                    units, rows: units.count / channels, words, rows: vectors.count, channels: channels)
+                Matrix.products(units, rows: units.count / channels, words, rows: count, channels: channels)
             }
         }
         let sign: Float = tower.vision.configuration.family == .clip ? -1 : 1
-        return stride(from: 0, to: products.count, by: vectors.count).map { start in
-            let cosines = products[start..<start + vectors.count].map { sign * $0 }
+        return stride(from: 0, to: products.count, by: count).map { start in
+            let cosines = products[start..<start + count].map { sign * $0 }
             let wanted = phrases.wanted.count
             return QueryPhrases.relevance(wanted: Array(cosines[..<wanted]), unwanted: Array(cosines[wanted...]))
         }
