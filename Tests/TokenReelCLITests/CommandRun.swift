@@ -89,19 +89,7 @@ final class RunningCommand {
     }
 }
 
-/// A folder that goes away with the test.
-final class ScratchFolder {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appending(path: "tokenreel-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    func path(_ name: String) -> String { url.appending(path: name).path }
-    func bytes(_ name: String) throws -> Data { try Data(contentsOf: url.appending(path: name)) }
+extension ScratchFolder {
     func write(_ text: String, to name: String) throws { try Data(text.utf8).write(to: url.appending(path: name)) }
     var names: [String] {
         (try? FileManager.default.subpathsOfDirectory(atPath: url.path).sorted()) ?? []
