@@ -1,5 +1,3 @@
-internal import TokenCore
-
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -11,10 +9,10 @@ internal import TokenCore
 /// A file without a name: it takes disk space instead of memory and vanishes with the process, however that ends.
 ///
 /// It lies in the folder that `TMPDIR` names, else in /var/tmp, because /tmp is memory on many systems.
-final class TemporaryFile: Sendable {
-    let descriptor: Int32
+package final class TemporaryFile: Sendable {
+    package let descriptor: Int32
 
-    init() throws(TokenReelError) {
+    package init() throws(TokenReelError) {
         let named = getenv("TMPDIR").map { String(cString: $0) }
         let folders: [String?] = [named, "/var/tmp", "/tmp"]
         let folder = folders.compactMap(\.self).first { access($0, W_OK) == 0 } ?? "/tmp"
@@ -27,10 +25,10 @@ final class TemporaryFile: Sendable {
     deinit { close(descriptor) }
 
     /// A path through which this process can open the file again.
-    var path: String { "/dev/fd/\(descriptor)" }
+    package var path: String { "/dev/fd/\(descriptor)" }
 
     /// Appends bytes.
-    func write(_ bytes: UnsafeRawBufferPointer) throws(TokenReelError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(TokenReelError) {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])

@@ -19,6 +19,8 @@ final class ByteSource {
     }
 
     private let storage: Storage
+    /// Keeps the copy of a pipe that `storage` reads.
+    private let spooled: TemporaryFile?
     private let watch: Watch
     private let limit: Int
     private(set) var position = 0
@@ -40,6 +42,7 @@ final class ByteSource {
         switch source {
         case .memory(let bytes):
             storage = .memory(bytes)
+            spooled = nil
             size = bytes.count
         case .url:
             throw TokenReelError(.invalidArgument, subject: source.name, found: "an address where bytes are needed")
@@ -58,14 +61,15 @@ final class ByteSource {
             }
             var bytes: Int?
             var first: [UInt8] = []
+            var spool: TemporaryFile?
             do throws(TokenReelError) {
                 bytes = try Self.regularSize(file)
                 if bytes == nil {
                     first = try Self.readHead(file, watch: watch)
                     if spooling || Self.indexComesLast(first) {
-                        let spool = try Self.spool(first, then: file, limit: limit, watch: watch)
+                        let copy = try Self.spool(first, then: file, limit: limit, watch: watch)
                         if owned { close(file) }
-                        (file, owned, first) = (spool, true, [])
+                        (file, owned, first, spool) = (copy.descriptor, false, [], copy)
                         bytes = try Self.regularSize(file)
                     }
                 }
@@ -74,6 +78,7 @@ final class ByteSource {
                 throw error
             }
             storage = .descriptor(file, owned: owned)
+            spooled = spool
             size = bytes
             head = first
         }
@@ -213,43 +218,28 @@ extension ByteSource {
         return false
     }
 
-    /// Copies the rest of a pipe into a temporary file that has no name any more.
+    /// Copies the rest of a pipe into a temporary file.
     private static func spool(
         _ head: [UInt8], then file: Int32, limit: Int, watch: Watch
-    ) throws(TokenReelError) -> Int32 {
-        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var path = Array("\(folder)/tokenreel-XXXXXX".utf8CString)
-        let spool = mkstemp(&path)
-        guard spool >= 0 else { throw systemError(errno, "can't be copied to \(folder)") }
-        unlink(path)
+    ) throws(TokenReelError) -> TemporaryFile {
+        let copy = try TemporaryFile()
         var total = 0
-        func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(TokenReelError) {
+        func append(_ bytes: UnsafeRawBufferPointer) throws(TokenReelError) {
             total += bytes.count
             if total > limit { throw tooLarge("more than \(limit) bytes", limit) }
-            var done = 0
-            while done < bytes.count {
-                let put = write(spool, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                if put < 0, errno != EINTR { throw systemError(errno, "can't be copied to \(folder)") }
-                done += max(put, 0)
-            }
+            try copy.write(bytes)
         }
         let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 1 << 18)
         defer { buffer.deallocate() }
-        do throws(TokenReelError) {
-            for (index, byte) in head.enumerated() { buffer[index] = byte }
-            try append(UnsafeBufferPointer(rebasing: buffer[..<head.count]))
-            while let base = buffer.baseAddress {
-                let got = readPipe(file, into: base, count: buffer.count, watch: watch)
-                if let failure = watch.failure { throw failure }
-                guard got >= 0 else { throw systemError(errno, "can't be read") }
-                guard got > 0 else { break }
-                try append(UnsafeBufferPointer(rebasing: buffer[..<got]))
-            }
-        } catch {
-            close(spool)
-            throw error
+        try head.withUnsafeBufferPointer { bytes throws(TokenReelError) in try append(UnsafeRawBufferPointer(bytes)) }
+        while let base = buffer.baseAddress {
+            let got = readPipe(file, into: base, count: buffer.count, watch: watch)
+            if let failure = watch.failure { throw failure }
+            guard got >= 0 else { throw systemError(errno, "can't be read") }
+            guard got > 0 else { break }
+            try append(UnsafeRawBufferPointer(start: base, count: got))
         }
-        return spool
+        return copy
     }
 }
 
