@@ -76,9 +76,8 @@ public struct Recipe: Sendable {
         let total = emitsCodebook && request.codebook != nil ? plan.count : count
         plan = exact?.reconcile(plan, to: total) ?? plan
         clock.lap("reconcile")
-        let relevance =
-            request.hasQuestion
-            ? input.relevance(of: plan, values: plan.applied(to: grid.values, channels: input.channels)) : nil
+        let relevance = input.relevance(
+            of: plan, values: plan.applied(to: grid.values, channels: input.channels))
         return Reduction(
             plan: plan, segments: segments, relevance: relevance, tokenHash: hash,
             stageSeconds: clock.timings, notices: notices)

@@ -91,9 +91,11 @@ public struct ReductionInput: Sendable {
     }
 
     /// How well tokens that a plan makes answer the question; nil if there is none.
-    func relevance(of plan: ReductionPlan, values: TensorBuffer<Float>) -> [Float]? {
+    ///
+    /// The tokens' values are asked for only where a query has to be compared with them.
+    func relevance(of plan: ReductionPlan, values: @autoclosure () -> TensorBuffer<Float>) -> [Float]? {
         if let relevance { return plan.applied(to: relevance) }
-        return query.map { QueryRelevance.scores(of: values, for: $0, workers: workers) }
+        return query.map { QueryRelevance.scores(of: values(), for: $0, workers: workers) }
     }
 
     /// Throws once the caller has cancelled.

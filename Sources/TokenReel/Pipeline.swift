@@ -115,9 +115,10 @@ public struct Pipeline: Sendable {
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
-        let quality = ReductionQuality.measure(reduction.plan, on: grid, workers: request.workers)
-        clock.stop()
         let sequence = TokenSequence(reduction, of: grid)
+        let quality = ReductionQuality.measure(
+            reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+        clock.stop()
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(

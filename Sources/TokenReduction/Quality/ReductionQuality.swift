@@ -23,15 +23,18 @@ public struct ReductionQuality: Sendable, Equatable {
     ///
     /// O(T N K D) for K output tokens, bounded by sampling.
     ///
+    /// - Parameter tokens: What the plan makes of the grid, where that has been computed already.
     /// - Precondition: `plan.sourceCount == grid.shape.tokenCount`.
-    public static func measure(_ plan: ReductionPlan, on grid: TokenGrid, workers: Int) -> ReductionQuality {
+    public static func measure(
+        _ plan: ReductionPlan, on grid: TokenGrid, tokens: TensorBuffer<Float>? = nil, workers: Int
+    ) -> ReductionQuality {
         precondition(plan.sourceCount == grid.shape.tokenCount, "the plan must be of this grid")
         let channels = grid.shape.channels
         guard plan.sourceCount > 0, plan.count > 0 else {
             return ReductionQuality(coverage: 0, coverageP05: 0, fidelity: 0, measuredTokens: 0, density: 0)
         }
         let outputs = Rows.normalized(
-            plan.applied(to: grid.values, channels: channels), channels: channels, workers: workers)
+            tokens ?? plan.applied(to: grid.values, channels: channels), channels: channels, workers: workers)
         let affordable = largestProduct / (Double(plan.count) * Double(channels))
         let step = max(1, Int((Double(plan.sourceCount) / max(affordable, 1)).rounded(.up)))
         let measured = Array(stride(from: 0, to: plan.sourceCount, by: step))
