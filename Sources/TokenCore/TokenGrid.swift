@@ -56,13 +56,17 @@ public struct TokenGrid: Sendable {
     public let saliency: [Float]?
     /// `[frames, F]`: one global vector for each frame, row-major.
     public let frameFeatures: [Float]?
+    /// `[frames, rows, columns, E]`: each token in a space shared with text, for methods that compare it with words.
+    public let patchEmbeddings: TensorBuffer<Float>?
+    /// Further numbers about each token that came with the grid, by what they say.
+    public let maps: [Signal: TokenMap]
 
     /// Puts a grid together from its parts.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if a part does not have the size that `shape` demands.
     public init(
         shape: GridShape, values: TensorBuffer<Float>, frameTimes: [Double], saliency: [Float]? = nil,
-        frameFeatures: [Float]? = nil
+        frameFeatures: [Float]? = nil, patchEmbeddings: TensorBuffer<Float>? = nil, maps: [Signal: TokenMap] = [:]
     ) throws(TokenReelError) {
         func check(_ part: String, _ count: Int, _ expected: Int) throws(TokenReelError) {
             guard count == expected else {
@@ -78,11 +82,25 @@ public struct TokenGrid: Sendable {
             let width = shape.frames == 0 ? 0 : frameFeatures.count / shape.frames
             try check("frame features", frameFeatures.count, shape.frames * max(width, 1))
         }
+        if let patchEmbeddings {
+            let width = shape.tokenCount == 0 ? 0 : patchEmbeddings.count / shape.tokenCount
+            try check("patch embeddings", patchEmbeddings.count, shape.tokenCount * max(width, 1))
+        }
+        for (signal, map) in maps.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try check(signal.rawValue, map.values.count, map.layers * shape.tokenCount)
+        }
         self.shape = shape
         self.values = values
         self.frameTimes = frameTimes
         self.saliency = saliency
         self.frameFeatures = frameFeatures
+        self.patchEmbeddings = patchEmbeddings
+        self.maps = maps
+    }
+
+    /// Numbers of one patch embedding; 0 without them.
+    public var patchEmbeddingChannels: Int {
+        shape.tokenCount == 0 ? 0 : (patchEmbeddings?.count ?? 0) / shape.tokenCount
     }
 
     /// The frame, row and column of a token.

@@ -10,23 +10,45 @@ public struct Parameter: Sendable {
     public let range: ClosedRange<Double>
     /// Whether only whole numbers make sense.
     public let isWhole: Bool
+    /// The words to choose from, where the value is a choice; the value is then the place of the word.
+    public let choices: [String]
     /// What it does.
     public let summary: String
 
     static func real(_ name: String, _ value: Double, in range: ClosedRange<Double>, _ summary: String) -> Parameter {
-        Parameter(name: name, defaultValue: value, range: range, isWhole: false, summary: summary)
+        Parameter(name: name, defaultValue: value, range: range, isWhole: false, choices: [], summary: summary)
     }
 
     static func whole(_ name: String, _ value: Int, in range: ClosedRange<Int>, _ summary: String) -> Parameter {
         Parameter(
             name: name, defaultValue: Double(value), range: Double(range.lowerBound)...Double(range.upperBound),
-            isWhole: true, summary: summary)
+            isWhole: true, choices: [], summary: summary)
+    }
+
+    /// A choice among words; the first is the default.
+    static func choice(_ name: String, among choices: [String], _ summary: String) -> Parameter {
+        Parameter(
+            name: name, defaultValue: 0, range: 0...Double(choices.count - 1), isWhole: true, choices: choices,
+            summary: summary)
+    }
+
+    /// Something that is done or not, written 1 or 0.
+    static func flag(_ name: String, _ value: Bool, _ summary: String) -> Parameter {
+        .whole(name, value ? 1 : 0, in: 0...1, summary)
     }
 
     /// Reads a value as typed by a user.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` unless it is a number in range.
     public func parse(_ text: String) throws(TokenReelError) -> Double {
+        if !choices.isEmpty {
+            guard let place = choices.firstIndex(of: text) else {
+                throw TokenReelError(
+                    .invalidArgument, subject: "parameter \(name)", found: "\"\(text)\"",
+                    allowed: choices.joined(separator: ", "), remedy: "set it with --set \(name)=WORD")
+            }
+            return Double(place)
+        }
         guard let value = Double(text), range.contains(value), !isWhole || value == value.rounded() else {
             let bounds =
                 isWhole
@@ -36,6 +58,13 @@ public struct Parameter: Sendable {
                 allowed: "a \(isWhole ? "whole " : "")number from \(bounds)", remedy: "set it with --set \(name)=VALUE")
         }
         return value
+    }
+}
+
+extension Parameter {
+    /// The word that a value stands for; nil where the value is a number.
+    public func choice(_ value: Double) -> String? {
+        choices.indices.contains(Int(value)) ? choices[Int(value)] : nil
     }
 }
 
@@ -52,12 +81,19 @@ public struct ParameterValues: Sendable, Equatable {
 
     func whole(_ name: String) -> Int { Int(real(name)) }
     func flag(_ name: String) -> Bool { real(name) != 0 }
+
+    /// The case that stands at the place of the chosen word, of an enumeration over the same words in the same order.
+    func choice<Choice: CaseIterable>(_ name: String, as type: Choice.Type) -> Choice {
+        let all = Array(Choice.allCases)
+        return all[min(max(whole(name), 0), all.count - 1)]
+    }
 }
 
 extension Parameter {
     /// The same parameter with a recipe's own default.
     func withDefault(_ value: Double?) -> Parameter {
         Parameter(
-            name: name, defaultValue: value ?? defaultValue, range: range, isWhole: isWhole, summary: summary)
+            name: name, defaultValue: value ?? defaultValue, range: range, isWhole: isWhole, choices: choices,
+            summary: summary)
     }
 }

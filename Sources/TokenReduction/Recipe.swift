@@ -85,27 +85,34 @@ public struct Recipe: Sendable {
 
     // MARK: Choices that depend on the request
 
-    private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
-        func missing(_ what: String, _ remedy: String) -> TokenReelError {
-            TokenReelError(.missingSignal, subject: "method \(name)", found: "no \(what)", remedy: remedy)
+    private var stages: [any ReductionStage] {
+        [segmenter, merger, pruner, hasher].compactMap { $0 as (any ReductionStage)? }
+    }
+
+    private var substitutes: [Signal: String] {
+        stages.reduce(into: [:]) { $0.merge(type(of: $1).descriptor.substitutes) { first, _ in first } }
+    }
+
+    private func isPresent(_ signal: Signal, _ grid: TokenGrid, _ request: ReductionRequest) -> Bool {
+        switch signal {
+        case .saliency: grid.saliency != nil
+        case .frameFeatures: grid.frameFeatures != nil
+        case .patchEmbeddings: grid.patchEmbeddings != nil
+        case .query: request.hasQuestion
+        case .objectSaliency, .classAttention, .semanticAttention, .valueNorms, .pixelChange: grid.maps[signal] != nil
         }
+    }
+
+    private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
         var notices: [String] = []
-        for signal in Signal.allCases where needs.contains(signal) {
-            switch signal {
-            case .saliency where grid.saliency == nil:
-                guard request.allowSubstitute else {
-                    throw missing(
-                        "saliency in the grid",
-                        "add a tensor \"saliency\" [T, H, W], or pass --allow-substitute to use spatial distinctiveness"
-                    )
-                }
-                notices.append("Saliency is missing; spatial distinctiveness stands in for it.")
-            case .frameFeatures where grid.frameFeatures == nil:
-                throw missing("frame features in the grid", "add a tensor \"frame_features\" [T, F]")
-            case .query where !request.hasQuestion:
-                throw missing("query", "give one with --query-image or --query-embedding")
-            default: break
+        for signal in Signal.allCases where needs.contains(signal) && !isPresent(signal, grid, request) {
+            let substitute = substitutes[signal]
+            guard let substitute, request.allowSubstitute else {
+                throw TokenReelError(
+                    .missingSignal, subject: "method \(name)", found: "no \(signal.name)",
+                    remedy: signal.remedy + (substitute.map { ", or pass --allow-substitute to use \($0)" } ?? ""))
             }
+            notices.append("No \(signal.name): \(substitute) stands in for it.")
         }
         if request.asPublished, !isPublished {
             throw TokenReelError(
@@ -121,6 +128,22 @@ public struct Recipe: Sendable {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
+    }
+}
+
+extension Signal {
+    /// The signal in the words of a sentence.
+    fileprivate var name: String { String(rawValue.map { $0 == "-" ? " " : $0 }) }
+
+    /// How to come by it.
+    fileprivate var remedy: String {
+        switch self {
+        case .query: "give one with --query, --query-image or --query-embedding"
+        case .frameFeatures: "add a tensor \"\(tensorName)\" [T, F], or name a checkpoint that has it with --model"
+        case .patchEmbeddings:
+            "add a tensor \"\(tensorName)\" [T, H, W, E], or name a checkpoint that has it with --model"
+        default: "add a tensor \"\(tensorName)\" [T, H, W], or name a checkpoint that has it with --model"
+        }
     }
 }
 

@@ -20,6 +20,10 @@ public struct RecipeDescriptor: Sendable {
     public let emitsCodebook: Bool
     /// Whether there is a reference implementation to follow with ``ReductionRequest/asPublished``.
     public let isPublished: Bool
+    /// Rows of the project's list of published systems that this recipe stands for.
+    public let rows: [Int]
+    /// The licence of the reference implementation, which none of this code comes from; nil where there is none.
+    public let licence: String?
 
     fileprivate let make: @Sendable (ParameterValues) -> Recipe
 }
@@ -29,27 +33,8 @@ public struct RecipeDescriptor: Sendable {
 /// Adding a method is one file with the method and one line here.
 public enum RecipeRegistry {
     /// Every recipe, the default first.
-    public static let recipes: [RecipeDescriptor] = [
-        describe(
-            "tokenreel", "All four stages: the default for video of any kind, with or without a query.",
-            source:
-                "Static/dynamic merging after HoliTom with clusters instead of attention, then query relevance and a codebook",
-            segmenter: RedundancySegmenter.self, merger: StaticDynamicMerger.self, pruner: QueryRelevancePruner.self,
-            hasher: CodebookHasher.self, defaults: ["contextual": 1, "plain-mean": 1, "rests": 1, "novelty": 1],
-            candidatesPerToken: 3,
-            isPublished: false),
-        describe(
-            "holitom", "Merges what stays still, keeps what attention marks; needs a saliency signal.",
-            source: "HoliTom, arXiv 2505.21334 (outer stage, without merging inside the LLM)",
-            segmenter: RedundancySegmenter.self, merger: StaticDynamicMerger.self),
-        describe(
-            "evs", "Keeps the tokens that changed since the frame before; nothing is merged.",
-            source: "EVS, arXiv 2510.14624", pruner: TemporalNoveltyPruner.self),
-        describe(
-            "vqtoken", "Replaces the video by the entries of a codebook: a few dozen tokens and a map of codes.",
-            source: "VQToken, arXiv 2503.16980 (codebook and token hash, without the trained attention)",
-            hasher: CodebookHasher.self, defaults: ["max-codes": 32], emitsCodebook: true),
-    ]
+    public static let recipes: [RecipeDescriptor] =
+        ours + clustering + bipartite + scoring + temporal
 
     /// The recipe used when none is named.
     public static let defaultName = "tokenreel"
@@ -87,11 +72,11 @@ public enum RecipeRegistry {
         return descriptor.make(ParameterValues(values))
     }
 
-    private static func describe(
+    static func describe(
         _ name: String, _ summary: String, source: String, segmenter: (any TemporalSegmenter.Type)? = nil,
         merger: (any TokenMerger.Type)? = nil, pruner: (any TokenPruner.Type)? = nil,
         hasher: (any TokenHasher.Type)? = nil, defaults: [String: Double] = [:], emitsCodebook: Bool = false,
-        candidatesPerToken: Double = 1, isPublished: Bool = true
+        candidatesPerToken: Double = 1, isPublished: Bool = true, rows: [Int] = [], licence: String? = nil
     ) -> RecipeDescriptor {
         let stages = [
             segmenter?.descriptor, merger?.descriptor, pruner?.descriptor, hasher?.descriptor,
@@ -106,13 +91,11 @@ public enum RecipeRegistry {
                 pruner: pruner?.init(values), hasher: hasher?.init(values), emitsCodebook: emitsCodebook,
                 candidatesPerToken: candidatesPerToken, isPublished: isPublished)
         }
-        let descriptor = RecipeDescriptor(
-            name: name, summary: summary, source: source, stages: stages, parameters: parameters, needs: [],
-            emitsCodebook: emitsCodebook, isPublished: isPublished, make: make)
+        let defaults = ParameterValues(Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.defaultValue) }))
         return RecipeDescriptor(
             name: name, summary: summary, source: source, stages: stages, parameters: parameters,
-            needs: make(ParameterValues(descriptor.defaults)).needs, emitsCodebook: emitsCodebook,
-            isPublished: isPublished, make: make)
+            needs: make(defaults).needs, emitsCodebook: emitsCodebook, isPublished: isPublished, rows: rows,
+            licence: licence, make: make)
     }
 }
 

@@ -4,7 +4,8 @@ public import TokenCore
 public struct ReductionRequest: Sendable {
     /// How many tokens to keep; exact unless ``asPublished``.
     public var budget: TokenBudget
-    /// What to look for; steers query-guided recipes, and scores the tokens of all.
+    /// What to look for, in the space of the tokens or of the grid's patch embeddings, which are taken where both fit;
+    /// steers query-guided recipes, and scores the tokens of all.
     public var query: Query?
     /// `[T * H * W]`: how well each source token answers the question, measured elsewhere, such as in a space shared with
     /// text; stands in for the cosine to ``query``.

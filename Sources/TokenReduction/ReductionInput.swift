@@ -7,7 +7,8 @@ public struct ReductionInput: Sendable {
     public let grid: TokenGrid
     /// What the viewer asks for.
     public let query: Query?
-    /// `[T * N]`: how well each source token answers the question, where that was measured elsewhere.
+    /// `[T * N]`: how well each source token answers the question, where that was measured elsewhere or follows from the
+    /// grid's patch embeddings.
     public let relevance: [Float]?
     /// Whether to follow the reference implementation's rounding and quirks.
     public let asPublished: Bool
@@ -31,26 +32,47 @@ public struct ReductionInput: Sendable {
     ///   compare, and for a query whose vectors do not have the length of the tokens.
     package init(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) {
         let channels = grid.shape.channels
-        if let query = request.query, query.channels != channels {
+        let widths = [channels, grid.patchEmbeddingChannels].filter { $0 > 0 }
+        if let query = request.query, !widths.contains(query.channels) {
             throw TokenReelError(
                 .invalidArgument, subject: "query", found: "vectors of \(query.channels) numbers",
-                allowed: "\(channels), the length of the tokens")
+                allowed: widths.map(String.init).joined(separator: " or ")
+                    + ", the length of the tokens or of their patch embeddings")
         }
+        let count = grid.shape.tokenCount
         if let index = grid.saliency?.firstIndex(where: { !$0.isFinite }) {
             throw Self.unusable("saliency", at: grid.position(of: index))
         }
+        for (signal, map) in grid.maps.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            if let index = map.values.firstIndex(where: { !$0.isFinite }) {
+                throw Self.unusable(signal.rawValue, at: grid.position(of: index % count))
+            }
+        }
+        let others = [grid.patchEmbeddings.map(\.array), grid.frameFeatures]
+        if let index = others.firstIndex(where: { $0?.allSatisfy(\.isFinite) == false }) {
+            throw TokenReelError(
+                .invalidArgument, subject: "token grid",
+                found: "\(index == 0 ? "patch embeddings" : "frame features") that are not finite",
+                allowed: "finite numbers")
+        }
         if let relevance = request.relevance {
-            guard relevance.count == grid.shape.tokenCount else {
+            guard relevance.count == count else {
                 throw TokenReelError(
                     .invalidArgument, subject: "relevance", found: "\(relevance.count) numbers",
-                    allowed: "\(grid.shape.tokenCount), one for each token")
+                    allowed: "\(count), one for each token")
             }
             if let index = relevance.firstIndex(where: { !$0.isFinite }) {
                 throw Self.unusable("relevance", at: grid.position(of: index))
             }
         }
         self.grid = grid
-        relevance = request.relevance
+        if let query = request.query, let embeddings = grid.patchEmbeddings,
+            query.channels == grid.patchEmbeddingChannels, request.relevance == nil
+        {
+            relevance = QueryRelevance.scores(of: embeddings, for: query, workers: max(request.workers, 1))
+        } else {
+            relevance = request.relevance
+        }
         query = request.query
         asPublished = request.asPublished
         if case .ratio(let ratio) = request.budget { publishedRatio = ratio } else { publishedRatio = nil }

@@ -12,16 +12,6 @@ public enum StageKind: String, Sendable, CaseIterable {
     case hash
 }
 
-/// Something a method reads besides the tokens.
-public enum Signal: String, Sendable, CaseIterable {
-    /// ``TokenGrid/saliency``.
-    case saliency
-    /// ``TokenGrid/frameFeatures``.
-    case frameFeatures = "frame-features"
-    /// A ``Query``.
-    case query
-}
-
 /// What the registry, the command's help and its JSON tell about one method of one stage.
 public struct StageDescriptor: Sendable {
     /// The name used in recipes, such as `redundancy`.
@@ -36,6 +26,8 @@ public struct StageDescriptor: Sendable {
     public let parameters: [Parameter]
     /// Signals the method needs, unless its parameters make do without.
     public let needs: Set<Signal>
+    /// What stands in for a missing signal where the caller allows it; a signal that is not listed can't be replaced.
+    public let substitutes: [Signal: String]
     /// Arithmetic cost in T frames, N tokens a frame, D channels.
     public let cost: String
     /// Whether its rows may share source tokens.
@@ -43,7 +35,7 @@ public struct StageDescriptor: Sendable {
 
     init(
         name: String, kind: StageKind, summary: String, source: String, parameters: [Parameter] = [],
-        needs: Set<Signal> = [], cost: String, overlaps: Bool = false
+        needs: Set<Signal> = [], substitutes: [Signal: String] = [:], cost: String, overlaps: Bool = false
     ) {
         self.name = name
         self.kind = kind
@@ -51,6 +43,7 @@ public struct StageDescriptor: Sendable {
         self.source = source
         self.parameters = parameters
         self.needs = needs
+        self.substitutes = substitutes
         self.cost = cost
         self.overlaps = overlaps
     }

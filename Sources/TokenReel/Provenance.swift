@@ -72,7 +72,9 @@ extension Pipeline {
         var values: [JSONValue.Member] = []
         for parameter in descriptor.parameters.sorted(by: { $0.name < $1.name }) {
             let value = try parameters[parameter.name].map(parameter.parse) ?? parameter.defaultValue
-            values.append(JSONValue.Member(key: parameter.name, value: .number(value)))
+            values.append(
+                JSONValue.Member(
+                    key: parameter.name, value: parameter.choice(value).map(JSONValue.string) ?? .number(value)))
         }
         let codebook: JSONValue? = request.codebook.map {
             switch $0 {

@@ -47,14 +47,14 @@ import TokenReduction
 
     @Test(arguments: names, grids.indices)
     func countsAreExactAndPlansAreSound(_ name: String, grid index: Int) throws {
-        let grid = try Self.grids[index]()
+        let grid = try RandomGrid.withAllSignals(Self.grids[index]())
         let sources = grid.shape.tokenCount
         let descriptor = try RecipeRegistry.descriptor(named: name)
         let budgets: [TokenBudget] =
             [.ratio(0.1), .ratio(0.37), .ratio(1), .tokens(1), .tokens(sources), .perFrame(2)]
             + (1...5).map { .tokens(max(1, sources * $0 / 6)) }
         for budget in budgets {
-            for query in [nil, try query(grid)] {
+            for query in [nil, try query(grid)] where query != nil || !descriptor.needs.contains(.query) {
                 var request = ReductionRequest(budget: budget)
                 request.query = query
                 let reduction = try RecipeRegistry.recipe(named: name).reduce(grid, request)
@@ -70,10 +70,11 @@ import TokenReduction
 
     @Test(arguments: RecipeRegistry.recipes.filter(\.isPublished).map(\.name), grids.indices)
     func publishedRoundingIsSoundToo(_ name: String, grid index: Int) throws {
-        let grid = try Self.grids[index]()
+        let grid = try RandomGrid.withAllSignals(Self.grids[index]())
         for ratio in [0.1, 0.5, 1] {
             var request = ReductionRequest(budget: .ratio(ratio))
             request.asPublished = true
+            request.query = try query(grid)
             let reduction = try RecipeRegistry.recipe(named: name).reduce(grid, request)
             try expectSound(reduction, of: grid, RecipeRegistry.descriptor(named: name))
         }
@@ -81,7 +82,8 @@ import TokenReduction
 
     @Test(arguments: names)
     func threadsAndRepetitionChangeNoByte(_ name: String) throws {
-        let grid = try RandomGrid.video(frames: 40, rows: 6, columns: 8, channels: 80, seed: 7)
+        let grid = try RandomGrid.withAllSignals(
+            RandomGrid.video(frames: 40, rows: 6, columns: 8, channels: 80, seed: 7))
         let recipe = try RecipeRegistry.recipe(named: name)
         var request = ReductionRequest(budget: .ratio(0.2))
         request.query = try query(grid)
@@ -99,8 +101,11 @@ import TokenReduction
 
     @Test(arguments: names, [[0, 4, 4], [3, 0, 4], [0, 0, 0]])
     func anEmptyGridGivesAnEmptyPlan(_ name: String, terms: [Int]) throws {
-        let grid = try RandomGrid.constant(1, frames: terms[0], rows: terms[1], columns: terms[2], channels: 4)
-        let reduction = try RecipeRegistry.recipe(named: name).reduce(grid, ReductionRequest(budget: .ratio(0.5)))
+        let grid = try RandomGrid.withAllSignals(
+            RandomGrid.constant(1, frames: terms[0], rows: terms[1], columns: terms[2], channels: 4))
+        var request = ReductionRequest(budget: .ratio(0.5))
+        request.query = try query(grid)
+        let reduction = try RecipeRegistry.recipe(named: name).reduce(grid, request)
         #expect(reduction.plan.count == 0)
     }
 
@@ -109,11 +114,14 @@ import TokenReduction
         let shape = try GridShape(frames: 3, rows: 2, columns: 2, channels: 4)
         var values = [Float](repeating: 0.5, count: shape.elementCount)
         values[2 * 16 + 5] = value
-        let grid = try TokenGrid(
-            shape: shape, values: TensorBuffer(values), frameTimes: [0, 1, 2],
-            saliency: [Float](repeating: 1, count: 12))
+        let grid = try RandomGrid.withAllSignals(
+            TokenGrid(
+                shape: shape, values: TensorBuffer(values), frameTimes: [0, 1, 2],
+                saliency: [Float](repeating: 1, count: 12)))
+        var request = ReductionRequest(budget: .ratio(0.5))
+        request.query = try query(grid)
         let error = #expect(throws: TokenReelError.self) {
-            try RecipeRegistry.recipe(named: name).reduce(grid, ReductionRequest(budget: .ratio(0.5)))
+            try RecipeRegistry.recipe(named: name).reduce(grid, request)
         }
         #expect(error?.code == .invalidArgument)
         #expect(error?.found.contains("frame 2, row 0, column 1") == true)
@@ -142,7 +150,8 @@ import TokenReduction
 
     @Test(arguments: names)
     func workThatWasCancelledStops(_ name: String) throws {
-        let grid = try RandomGrid.video(frames: 8, rows: 4, columns: 4, channels: 8, seed: 1)
+        let grid = try RandomGrid.withAllSignals(
+            RandomGrid.video(frames: 8, rows: 4, columns: 4, channels: 8, seed: 1))
         var request = ReductionRequest(budget: .ratio(0.5))
         let cancellation = Cancellation()
         cancellation.cancel()

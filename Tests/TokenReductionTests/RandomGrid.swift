@@ -44,6 +44,22 @@ enum RandomGrid {
             saliency: hasSaliency ? (0..<frames * rows * columns).map { _ in random.unit() } : nil)
     }
 
+    /// The same grid with every signal that a method may ask for.
+    static func withAllSignals(_ grid: TokenGrid, seed: UInt64 = 11) throws -> TokenGrid {
+        var random = RandomNumbers(seed: seed)
+        let tokens = grid.shape.tokenCount
+        var maps: [Signal: TokenMap] = [:]
+        for signal in Signal.maps {
+            let layers = [.objectSaliency, .pixelChange].contains(signal) ? 1 : 3
+            maps[signal] = TokenMap(layers: layers, values: (0..<layers * tokens).map { _ in random.unit() })
+        }
+        return try TokenGrid(
+            shape: grid.shape, values: grid.values, frameTimes: grid.frameTimes,
+            saliency: grid.saliency ?? (0..<tokens).map { _ in random.unit() },
+            frameFeatures: random.vector(grid.shape.frames * 10),
+            patchEmbeddings: TensorBuffer(random.vector(tokens * 12)), maps: maps)
+    }
+
     static func constant(_ value: Float, frames: Int, rows: Int, columns: Int, channels: Int) throws -> TokenGrid {
         let shape = try GridShape(frames: frames, rows: rows, columns: columns, channels: channels)
         return try TokenGrid(

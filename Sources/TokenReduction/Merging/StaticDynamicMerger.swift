@@ -38,7 +38,7 @@ struct StaticDynamicMerger: TokenMerger {
             .whole("novelty", 0, in: 0...1, "1 shares the budget by how much is new instead of by number of tokens."),
             .whole("neighbours", 7, in: 1...1000, "Nearest neighbours that make up a token's density."),
         ],
-        needs: [.saliency], cost: "O(T N D + T N^2 D)")
+        needs: [.saliency], substitutes: [.saliency: "spatial distinctiveness"], cost: "O(T N D + T N^2 D)")
 
     var needs: Set<Signal> { contextual < 1 ? [.saliency] : [] }
 

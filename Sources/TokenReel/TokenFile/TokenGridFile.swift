@@ -9,7 +9,9 @@ public import TokenCore
 /// | `saliency` | `[T, H, W]` or `[T, N]` | optional: how much attention each token receives |
 /// | `frame_features` | `[T, F]` | optional: one global vector a frame |
 /// | `frame_times` | `[T]` | optional: seconds; without it frames count as one second apart |
-/// | `query` | `[M, D]` or `[D]` | optional: what to look for |
+/// | `patch_embeddings` | `[T, H, W, E]` or `[T, N, E]` | optional: the tokens in a space shared with text |
+/// | `object_saliency`, `class_attention`, … | `[T, H, W]`, `[T, N]`, or either with layers before T | optional: ``Signal/maps`` |
+/// | `query` | `[M, D]`, `[M, E]` or one vector | optional: what to look for |
 public struct TokenGridFile: Sendable {
     /// The tokens and their signals; F32 tokens stay in the mapped file.
     public let grid: TokenGrid
@@ -54,12 +56,26 @@ public struct TokenGridFile: Sendable {
             let sizes = try parts.sizes("frame_features", ["T", "F"])
             features = try parts.floats("frame_features", [frames, sizes[1]]).array
         }
+        var embeddings: TensorBuffer<Float>?
+        if let entry = file.tensors["patch_embeddings"] {
+            let cells = entry.shape.count == 3 ? flat : [frames, shape.rows, shape.columns]
+            embeddings = try parts.floats("patch_embeddings", cells + [entry.shape.last ?? 0])
+        }
+        var maps: [Signal: TokenMap] = [:]
+        for signal in Signal.maps {
+            guard let entry = file.tensors[signal.tensorName] else { continue }
+            let isFlat = entry.shape.suffix(2) == flat[...] && (2...3).contains(entry.shape.count)
+            let cells = isFlat ? flat : [frames, shape.rows, shape.columns]
+            let layers = entry.shape.count == cells.count + 1 ? entry.shape.prefix(1) : []
+            let values = try parts.floats(signal.tensorName, layers + cells).array
+            maps[signal] = TokenMap(layers: layers.first ?? 1, values: values)
+        }
         var times = (0..<frames).map(Double.init)
         if file.tensors["frame_times"] != nil { times = try parts.doubles("frame_times", [frames]) }
         try parts.require(times.allSatisfy(\.isFinite), "a frame time that is not finite")
         grid = try TokenGrid(
             shape: shape, values: file.floats("tokens"), frameTimes: times, saliency: saliency,
-            frameFeatures: features)
+            frameFeatures: features, patchEmbeddings: embeddings, maps: maps)
         query = file.tensors["query"] == nil ? nil : try Query(file, tensor: "query", name: name)
         metadata = file.metadata
     }
@@ -120,6 +136,13 @@ extension TokenGrid {
         if let saliency { file.add("saliency", shape: cells, saliency) }
         if let frameFeatures, shape.frames > 0 {
             file.add("frame_features", shape: [shape.frames, frameFeatures.count / shape.frames], frameFeatures)
+        }
+        if let patchEmbeddings, patchEmbeddingChannels > 0 {
+            file.add("patch_embeddings", shape: cells + [patchEmbeddingChannels], floats: patchEmbeddings, as: .f32)
+        }
+        for signal in Signal.maps {
+            guard let map = maps[signal] else { continue }
+            file.add(signal.tensorName, shape: (map.layers == 1 ? [] : [map.layers]) + cells, map.values)
         }
         return file
     }

@@ -54,8 +54,11 @@ struct MethodsCommand: ParsableCommand {
             lines += ["", "parameters, set with --set name=value"]
             let width = (recipe.parameters.map(\.name.count).max() ?? 0) + 2
             for parameter in recipe.parameters {
-                let value = number(parameter.defaultValue)
-                let range = "\(number(parameter.range.lowerBound)) to \(number(parameter.range.upperBound))"
+                let value = parameter.choice(parameter.defaultValue) ?? number(parameter.defaultValue)
+                let range =
+                    parameter.choices.isEmpty
+                    ? "\(number(parameter.range.lowerBound)) to \(number(parameter.range.upperBound))"
+                    : "of \(parameter.choices.joined(separator: ", "))"
                 lines.append("  \(padded(parameter.name, width))\(parameter.summary) (default \(value), \(range))")
             }
         }
@@ -67,6 +70,8 @@ struct MethodsCommand: ParsableCommand {
             "name": .string(recipe.name), "summary": .string(recipe.summary), "source": .string(recipe.source),
             "default": .boolean(recipe.name == RecipeRegistry.defaultName),
             "needs": .array(recipe.needs.map(\.rawValue).sorted().map(JSONValue.string)),
+            "list_rows": .array(recipe.rows.map(JSONValue.integer)),
+            "reference_licence": recipe.licence.map(JSONValue.string),
             "emits_codebook": .boolean(recipe.emitsCodebook),
             "stages": .array(
                 recipe.stages.map { stage in
@@ -80,9 +85,13 @@ struct MethodsCommand: ParsableCommand {
             "parameters": .array(
                 recipe.parameters.map { parameter in
                     .members([
-                        "name": .string(parameter.name), "default": .number(parameter.defaultValue),
-                        "minimum": .number(parameter.range.lowerBound),
-                        "maximum": .number(parameter.range.upperBound), "whole": .boolean(parameter.isWhole),
+                        "name": .string(parameter.name),
+                        "default": parameter.choice(parameter.defaultValue).map(JSONValue.string)
+                            ?? .number(parameter.defaultValue),
+                        "minimum": parameter.choices.isEmpty ? .number(parameter.range.lowerBound) : nil,
+                        "maximum": parameter.choices.isEmpty ? .number(parameter.range.upperBound) : nil,
+                        "whole": parameter.choices.isEmpty ? .boolean(parameter.isWhole) : nil,
+                        "choices": parameter.choices.isEmpty ? nil : .array(parameter.choices.map(JSONValue.string)),
                         "summary": .string(parameter.summary),
                     ])
                 }),

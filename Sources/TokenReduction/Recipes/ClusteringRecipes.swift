@@ -1,0 +1,4 @@
+extension RecipeRegistry {
+    /// Methods that segment and cluster.
+    static let clustering: [RecipeDescriptor] = []
+}
