@@ -53,10 +53,16 @@ enum RandomGrid {
             let layers = [.objectSaliency, .pixelChange].contains(signal) ? 1 : 3
             maps[signal] = TokenMap(layers: layers, values: (0..<layers * tokens).map { _ in random.unit() })
         }
+        // Scenes of seven frames that change a little from one frame to the next.
+        var feature = random.vector(10)
+        let features = (0..<grid.shape.frames).flatMap { frame in
+            let change = random.vector(10)
+            feature = frame.isMultiple(of: 7) ? change : zip(feature, change).map { $0 + 0.2 * $1 }
+            return feature
+        }
         return try TokenGrid(
             shape: grid.shape, values: grid.values, frameTimes: grid.frameTimes,
-            saliency: grid.saliency ?? (0..<tokens).map { _ in random.unit() },
-            frameFeatures: random.vector(grid.shape.frames * 10),
+            saliency: grid.saliency ?? (0..<tokens).map { _ in random.unit() }, frameFeatures: features,
             patchEmbeddings: TensorBuffer(random.vector(tokens * 12)), maps: maps)
     }
 

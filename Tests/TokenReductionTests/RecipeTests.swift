@@ -16,8 +16,8 @@ import TokenReduction
         for parameter in descriptor.parameters {
             var isFelt = false
             for seed in 1...6 where !isFelt {
-                let grid = try RandomGrid.video(
-                    frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed), hasSaliency: true)
+                let grid = try RandomGrid.withAllSignals(
+                    RandomGrid.video(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed)))
                 var request = ReductionRequest(budget: .ratio(0.1))
                 request.query = try Query(vectors: random.vector(20), channels: 20)
                 if descriptor.stages.contains(where: { $0.kind == .hash }) { request.codebook = .auto }
@@ -27,7 +27,7 @@ import TokenReduction
                     ? ["contextual": "0.5", "plain-mean": "0"] : [:]
                 let base = try RecipeRegistry.recipe(named: name, parameters: others).reduce(grid, request)
                 for value in [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3] {
-                    let text = parameter.isWhole ? "\(Int(value))" : "\(value)"
+                    let text = parameter.choice(value) ?? (parameter.isWhole ? "\(Int(value))" : "\(value)")
                     guard parameter.range.contains(value), let parsed = try? parameter.parse(text),
                         parsed != others[parameter.name].flatMap(Double.init) ?? parameter.defaultValue
                     else { continue }
