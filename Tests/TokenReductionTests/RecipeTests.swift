@@ -27,7 +27,7 @@ import TokenReduction
                     ? ["contextual": "0.5", "plain-mean": "0"] : [:]
                 let base = try RecipeRegistry.recipe(named: name, parameters: others).reduce(grid, request)
                 for value in [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3] {
-                    let text = parameter.isWhole ? "\(Int(value))" : "\(value)"
+                    let text = parameter.choice(value) ?? (parameter.isWhole ? "\(Int(value))" : "\(value)")
                     guard parameter.range.contains(value), let parsed = try? parameter.parse(text),
                         parsed != others[parameter.name].flatMap(Double.init) ?? parameter.defaultValue
                     else { continue }
