@@ -61,7 +61,7 @@ struct EnergyMerger: TokenMerger {
 
     private func merge(_ pairs: Int, of sequence: inout MergeSequence, _ workers: Int) {
         guard pairs > 0 else { return }
-        let tokens = sequence.tokens()
+        let tokens = sequence.tokens
         let order = Ranking.descending(Self.energy(of: tokens, margin: margin, alpha: alpha, workers: workers))
         switch variant {
         case .pitome:

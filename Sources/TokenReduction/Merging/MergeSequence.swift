@@ -20,19 +20,17 @@ struct MergeRule: Sendable {
 
 /// A sequence of tokens that shrinks round by round.
 ///
-/// Rounds after the first compare the merged tokens, so their values are computed between rounds: incrementally, and
-/// never after the last one, since the plan is all that merging returns.
+/// All it holds is the plan so far: what the tokens look like is made from the grid anew for each round, so that
+/// sequences wait for one another without memory, and the last round computes no token at all.
 struct MergeSequence: Sendable {
     /// The tokens, made of the grid's.
     private(set) var plan: ReductionPlan
     private let input: ReductionInput
     private let workers: Int
-    /// What the tokens looked like before `pending`; nil while they were never needed.
-    private var values: TensorBuffer<Float>?
-    private var pending: ReductionPlan?
 
     var count: Int { plan.count }
 
+    /// Tokens that earlier rounds made.
     init(_ plan: ReductionPlan, of input: ReductionInput, workers: Int = 1) {
         self.plan = plan
         self.input = input
@@ -46,30 +44,21 @@ struct MergeSequence: Sendable {
     }
 
     /// What the tokens look like now.
-    mutating func tokens() -> TokenRows {
-        if let pending, let values {
-            self.values = pending.applied(to: values, channels: input.channels)
-        } else if values == nil, let run = plan.consecutiveSources {
-            return TokenRows(
-                values: input.grid.values, first: run.lowerBound, channels: input.channels,
-                norms: Array(input.norms[run]))
+    var tokens: TokenRows {
+        guard let run = plan.consecutiveSources else {
+            return TokenRows(plan.applied(to: input.grid.values, channels: input.channels), channels: input.channels)
         }
-        pending = nil
-        let current = values ?? plan.applied(to: input.grid.values, channels: input.channels)
-        values = current
-        return TokenRows(current, channels: input.channels)
+        return TokenRows(
+            values: input.grid.values, first: run.lowerBound, channels: input.channels, norms: Array(input.norms[run]))
     }
 
     /// Goes on with what `round` makes of the tokens.
-    mutating func apply(_ round: ReductionPlan) {
-        plan = plan.composed(with: round)
-        if values != nil { pending = round }
-    }
+    mutating func apply(_ round: ReductionPlan) { plan = plan.composed(with: round) }
 
     /// Pairs even tokens with odd ones.
-    mutating func alternatingMatching(_ rule: MergeRule = MergeRule()) -> BipartiteMatching {
+    func alternatingMatching(_ rule: MergeRule = MergeRule()) -> BipartiteMatching {
         BipartiteMatching(
-            .alternating(count), of: tokens().averagingChannels(groups: rule.groups), workers: workers)
+            .alternating(count), of: tokens.averagingChannels(groups: rule.groups), workers: workers)
     }
 
     /// Merges the first `merging` of the sources in `ranking`; the others come first, then the destinations.

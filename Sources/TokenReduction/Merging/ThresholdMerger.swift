@@ -57,7 +57,6 @@ struct ThresholdMerger: TokenMerger {
     ) throws(TokenReelError) -> [MergeSequence] {
         try input.checkCancellation()
         let matched = frames.mapParallel(workers: input.workers) { frame in
-            var frame = frame
             let matching = frame.alternatingMatching()
             return (frame: frame, matching: matching, ranking: matching.ranking)
         }
