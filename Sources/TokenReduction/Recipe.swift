@@ -124,7 +124,7 @@ public struct Recipe: Sendable {
                 .invalidArgument, subject: "codebook", found: "a size for method \(name), which has no hashing stage",
                 remedy: "choose a method that hashes with --method, or leave out --codebook")
         }
-        if request.hasQuestion, pruner?.needs.contains(.query) != true {
+        if request.hasQuestion, !stages.contains(where: { type(of: $0).descriptor.readsQuery }) {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
