@@ -4,6 +4,21 @@ extension RecipeRegistry {
         describe(
             "evs", "Keeps the tokens that changed since the frame before; nothing is merged.",
             source: "EVS, arXiv 2510.14624", pruner: TemporalNoveltyPruner.self,
-            licence: "Apache-2.0 with an NVIDIA notice")
+            licence: "Apache-2.0 with an NVIDIA notice"),
+        describe(
+            "dtd", "Drops what is like the frame before, by tokens or pixels; the budget goes where things change.",
+            source: "DTD of TimeChat-Online, ACM MM 2025, arXiv 2504.17343", pruner: TemporalDropPruner.self,
+            licence: "BSD-3-Clause"),
+        describe(
+            "vidcom2", "Keeps the tokens that are least common in their frame and in the video; needs no attention.",
+            source: "VidCom2, EMNLP 2025, arXiv 2505.14454", pruner: DistinctivenessPruner.self,
+            licence: "Apache-2.0"),
+        describe(
+            "vcast", "Gives more tokens to frames where the video turns; the fastest that looks at all tokens.",
+            source: "V-CAST, arXiv 2603.27650", pruner: FrameCurvaturePruner.self, licence: "MIT and Apache-2.0"),
+        describe(
+            "cdpruner", "Keeps tokens that answer the query and differ from each other; needs a query.",
+            source: "CDPruner, NeurIPS 2025, arXiv 2506.10967", pruner: DeterminantalPruner.self,
+            licence: "Apache-2.0"),
     ]
 }
