@@ -17,7 +17,9 @@ import TokenReduction
             var isFelt = false
             for seed in 1...6 where !isFelt {
                 let grid = try RandomGrid.withAllSignals(
-                    RandomGrid.video(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed)),
+                    RandomGrid.video(
+                        frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed),
+                        hasSinks: seed.isMultiple(of: 2)),
                     seed: UInt64(seed))
                 var request = ReductionRequest(budget: .ratio(0.1))
                 request.query = try Query(vectors: random.vector(20), channels: 20)

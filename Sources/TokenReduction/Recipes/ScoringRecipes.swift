@@ -20,5 +20,23 @@ extension RecipeRegistry {
             "cdpruner", "Keeps tokens that answer the query and differ from each other; needs a query.",
             source: "CDPruner, NeurIPS 2025, arXiv 2506.10967", pruner: DeterminantalPruner.self,
             licence: "Apache-2.0"),
+        describe(
+            "hiprune", "Keeps objects with their surroundings and what a deep layer attends to; needs two maps.",
+            source: "HiPrune, arXiv 2508.00553", pruner: AttentionHierarchyPruner.self, rows: [5], licence: "MIT"),
+        describe(
+            "flowcut", "Drops tokens layer by layer by the information that flows through them; needs maps of layers.",
+            source: "FlowCut, NeurIPS 2025, arXiv 2505.19536", pruner: InformationFlowPruner.self, rows: [91],
+            licence: "Apache-2.0"),
+        describe(
+            "sink-aware", "Keeps what attention marks, without tokens whose huge activations only draw attention.",
+            source: "Attention sinks and massive activations, arXiv 2510.22603; the rule is ours",
+            pruner: SinkAwarePruner.self, isPublished: false, rows: [60]),
+        describe(
+            "gtp", "Spreads the tokens that are looked at least into their neighbours, then drops them.",
+            source: "GTP-ViT, WACV 2024, arXiv 2311.03035", merger: GraphPropagationMerger.self, rows: [29],
+            licence: "Apache-2.0"),
+        describe(
+            "rlt", "Keeps one token for as long as the pixels under it stay the same; needs a map of pixel changes.",
+            source: "RLT, NeurIPS 2024, arXiv 2411.05222", merger: RunLengthMerger.self, licence: "MIT"),
     ]
 }
