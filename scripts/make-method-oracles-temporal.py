@@ -22,7 +22,7 @@ def video(frames, rows, columns, channels, seed):
     noise = random.choice([0.05, 0.3, 0.7], size=(rows, columns, 1))
     patch = random.normal(size=channels)
     grid = np.stack(
-        [scenes[t >= 2 * frames // 3] + noise * random.normal(size=(rows, columns, channels)) for t in range(frames)])
+        [scenes[int(3 * t >= 2 * frames)] + noise * random.normal(size=(rows, columns, channels)) for t in range(frames)])
     for t in range(frames):
         grid[t, t % rows, t % columns] = patch + 0.1 * random.normal(size=channels)
     return grid.astype(np.float32)
@@ -99,7 +99,7 @@ def kvmerger(grid, epsilon):
                 stretch.insert(0, t)
             t -= 1
             similarity = u[stretch, c] @ u[stretch, c].T
-            pivot = stretch[int(np.argmax(similarity.sum(axis=1)))]
+            pivot = stretch[int(np.argmax(similarity.sum(axis=1).round(9)))]
             distance = np.linalg.norm(x[stretch, c] - x[pivot, c], axis=1)
             if len(stretch) == 1:
                 weights = np.ones(1)

@@ -1,11 +1,12 @@
 internal import TensorOps
 internal import TokenCore
 
-/// Keeps the tokens that most others look at; each of the rest joins the nearest of them, or goes where it is like none.
+/// Keeps the tokens that most others look at; each of the rest joins the nearest of them, or goes where it is like
+/// none.
 ///
-/// Source: EMS (Li et al., arXiv 2412.08521), made for the keys and values of a language model's cache. There a token is
-/// worth the attention it receives, from all tokens and from recent ones. Before the language model similarity stands for
-/// attention: with `u` the tokens divided by their length,
+/// Source: EMS (Li et al., arXiv 2412.08521), made for the keys and values of a language model's cache. There a token
+/// is worth the attention it receives, from all tokens and from recent ones. Before the language model similarity
+/// stands for attention: with `u` the tokens divided by their length,
 ///
 ///     global_j = mean over all i of u_i . u_j        local_j = mean over the i of the same window of frames
 ///     score_j  = (global_j / mean of global + local_j / mean of local) / 2

@@ -8,13 +8,13 @@ internal import TokenCore
 ///
 ///     a = softmax over the group of u_last . u_i / temperature        core = sum of a_i x_i
 ///
-/// with `u` the tokens divided by their length, in place of learnt queries and keys. Consecutive means along time at one
-/// cell, where pooling waits for no later frame, or in raster order within a frame. The local window of the paper, which
-/// attends to single tokens inside the language model, has no part in this.
+/// with `u` the tokens divided by their length, in place of learnt queries and keys. Consecutive means along time at
+/// one cell, where pooling waits for no later frame, or in raster order within a frame. The local window of the paper,
+/// which attends to single tokens inside the language model, has no part in this.
 ///
-/// Every line of tokens is cut into as many groups of equal length (or one frame or token more) as the count allows.
+/// To meet a count every line of tokens is cut into its share of groups, all of one length or one token more.
 ///
-/// Shapes: `[T, N, D]` to at most `count` rows, but at least one for each line (N along time, T in raster order).
+/// Shapes: `[T, N, D]` to `count` rows, but at least one for each line (N along time, T in raster order).
 /// Anchors: the last of a group. Cost: O(T N D).
 ///
 /// With `asPublished` all groups have the same size, the whole number nearest to T N / count; the last may be shorter.
@@ -44,9 +44,13 @@ struct GroupPoolMerger: TokenMerger {
         let shape = input.grid.shape
         let (lines, length) =
             order == .time ? (shape.tokensPerFrame, shape.frames) : (shape.frames, shape.tokensPerFrame)
-        let groups = groups(of: length, lines: lines, count: count, input)
         let rows = try Parallel.map(count: lines, workers: input.workers) { line throws(TokenReelError) in
             try input.checkCancellation()
+            let share = Apportionment.evenShare(of: count, group: line, groups: lines)
+            let size = (Double(shape.tokenCount) / Double(count)).rounded()
+            let groups =
+                input.asPublished
+                ? Rows.blocks(of: length, size: max(Int(size), 1)) : Self.equalParts(of: length, count: max(share, 1))
             return groups.map { group in
                 row(of: group.map { order == .time ? $0 * lines + line : line * length + $0 }, input)
             }
@@ -54,25 +58,13 @@ struct GroupPoolMerger: TokenMerger {
         return ReductionPlan(sourceCount: shape.tokenCount, rows: rows.flatMap { $0 }).inReadingOrder()
     }
 
-    private func groups(of length: Int, lines: Int, count: Int, _ input: ReductionInput) -> [Range<Int>] {
-        if input.asPublished {
-            return Rows.blocks(of: length, size: max(Int((Double(lines * length) / Double(count)).rounded()), 1))
-        }
-        let parts = min(max(count / lines, 1), length)
-        return (0..<parts).map { $0 * length / parts..<($0 + 1) * length / parts }
+    private static func equalParts(of length: Int, count: Int) -> [Range<Int>] {
+        (0..<count).map { $0 * length / count..<($0 + 1) * length / count }
     }
 
     private func row(of group: [Int], _ input: ReductionInput) -> ReductionPlan.Row {
         let last = group[group.count - 1]
-        let products = input.grid.values.withRows(last..<last + 1, channels: input.channels) { last in
-            group.map { token in
-                input.grid.values.withRows(token..<token + 1, channels: input.channels) { Rows.dot($0, last) }
-            }
-        }
-        let cosines = zip(group, products).map { token, product in
-            let scale = input.norms[token] * input.norms[last]
-            return scale > 0 ? product / scale : 0
-        }
+        let cosines = input.cosines(of: group, to: last)
         return .init(anchor: last, sources: group, weights: Softmax.weights(of: cosines, temperature: temperature))
     }
 }

@@ -1,5 +1,5 @@
 internal import TensorOps
-internal import TokenCore
+package import TokenCore
 
 /// Finds the most similar of a fixed set of tokens, by all channels or by the few that tell most.
 ///
@@ -10,8 +10,9 @@ internal import TokenCore
 ///     sum over samples of u_ic u_jc
 ///
 /// The approximate products over the c most important channels give four candidates for each token; their products over
-/// all channels decide. Cost for n tokens and K keys: O(n K D), with a subset O(n K c + n (4 D + K) + S K D) for S samples.
-struct NearestRows {
+/// all channels decide. Cost for n tokens and K keys: O(n K D), with a subset O(n K c + n (4 D + K) + S K D) for S
+/// samples.
+package struct NearestRows {
     /// Unit tokens `[K, D]`.
     private let keys: TensorBuffer<Float>
     private let channels: Int
@@ -31,7 +32,7 @@ struct NearestRows {
     ///   - keys: The tokens to search, `[K, channels]`, at least one.
     ///   - share: Share of the channels to look at first; at 1 the search is exact.
     ///   - samples: The tokens to calibrate on, of which a few are taken at equal distances.
-    init(keys: TensorBuffer<Float>, channels: Int, share: Double, samples: TensorBuffer<Float>, workers: Int) {
+    package init(keys: TensorBuffer<Float>, channels: Int, share: Double, samples: TensorBuffer<Float>, workers: Int) {
         self.keys = Rows.normalized(keys, channels: channels, workers: workers)
         self.channels = channels
         let wanted = max(Int((share * Double(channels)).rounded()), 1)
@@ -46,8 +47,8 @@ struct NearestRows {
         subsetKeys = self.keys.withUnsafeBufferPointer { Self.gather(subset, of: $0, channels: channels) }
     }
 
-    /// For each token the place of the key with the largest cosine, ties to the lower, and that cosine.
-    func nearest(to tokens: UnsafeBufferPointer<Float>) -> [(key: Int, cosine: Float)] {
+    /// For each token the place of the key with the largest cosine, and that cosine.
+    package func nearest(to tokens: UnsafeBufferPointer<Float>) -> [(key: Int, cosine: Float)] {
         let norms = Rows.norms(tokens, channels: channels)
         let found = subset.map { approximate(tokens, $0) } ?? exact(tokens)
         return zip(found, norms).map { ($0.key, $1 > 0 ? $0.product / $1 : 0) }

@@ -3,9 +3,9 @@ internal import TokenCore
 
 /// Joins what stays alike along time at one place, weighted towards its most typical token.
 ///
-/// Source: KVMerger (Wang et al., arXiv 2407.08454), which merges keys of a language model's cache; here the sequence is
-/// one cell over time, so a set is a stretch of frames in which a patch stands still. Neighbours in the sequence whose
-/// cosine is above `epsilon` share a merge set. With `p` the pivot of a set,
+/// Source: KVMerger (Wang et al., arXiv 2407.08454), which merges keys of a language model's cache; here the sequence
+/// is one cell over time, so a set is a stretch of frames in which a patch stands still. Neighbours in the sequence
+/// whose cosine is above `epsilon` share a merge set. With `p` the pivot of a set,
 ///
 ///     g_i = exp(-|x_p - x_i|^2 / (2 sigma^2))        token = sum of g_i x_i / sum of g_i
 ///
@@ -79,6 +79,8 @@ struct SequentialSetMerger: TokenMerger {
 
     /// For each member the sum of its cosines to the set.
     private func centrality(of set: [Int], _ input: ReductionInput) -> [Float] {
+        // Of two tokens each is as typical as the other, whatever rounding makes of it.
+        if set.count == 2 { return [1, 1] }
         let inverse = set.map { input.norms[$0] > 0 ? 1 / input.norms[$0] : 0 }
         let sum = ReductionPlan(
             sourceCount: input.grid.shape.tokenCount, rows: [.init(anchor: set[0], sources: set, weights: inverse)]

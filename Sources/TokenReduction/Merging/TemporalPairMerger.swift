@@ -8,9 +8,9 @@ internal import TokenCore
 ///
 ///     x'_k = (x_2k + x_2k+1) / 2
 ///
-/// halves the frames; the last of an odd number of frames stays as it is, where the reference drops it. Rounds repeat on
-/// their own output while that leaves at least `count` tokens. In the last round only as many pairs merge as the count
-/// asks for, those with the highest cosine first.
+/// halves the frames; the last of an odd number of frames stays as it is, where the reference drops it. Rounds repeat
+/// on their own output while that leaves at least `count` tokens. In the last round only as many pairs merge as the
+/// count asks for, those with the highest cosine first.
 ///
 /// Shapes: `[T, N, D]` to `count` rows, but never fewer than the N of one frame. Anchors: the first frame of a run.
 /// Cost: O(T N D).

@@ -3,10 +3,10 @@ internal import TokenCore
 
 /// Pairs of tokens that may become one, such as a cell in two neighbouring frames, and how alike they are.
 ///
-/// Following links joins tokens into sets. Published methods follow every link above a threshold. Here a count can be met
-/// instead: links above the threshold are followed best first; if that leaves too many sets, the rest are compared anew,
-/// by the means of the sets they would join, and followed best first in turn. So the threshold says how far single
-/// tokens are to be trusted. Cost: O(T N D) to compare means, O(L log L) to rank L links.
+/// Following links joins tokens into sets. Published methods follow every link above a threshold. Here a count can be
+/// met instead: links above the threshold are followed best first; if that leaves too many sets, the rest are compared
+/// anew, by the means of the sets they would join, and followed best first in turn. So the threshold says how far
+/// single tokens are to be trusted. Cost: O(T N D) to compare means, O(L log L) to rank L links.
 struct TokenLinks {
     private var ends: [(from: Int, to: Int)] = []
     private var similarity: [Float] = []

@@ -3,8 +3,8 @@ internal import TokenCore
 
 /// Follows every patch from frame to frame and averages it along its track.
 ///
-/// Source: COVE (Wang et al., NeurIPS 2024, arXiv 2406.08850), sliding-window correspondence, there on diffusion features.
-/// The token at place p of frame f corresponds to
+/// Source: COVE (Wang et al., NeurIPS 2024, arXiv 2406.08850), sliding-window correspondence, there on diffusion
+/// features. The token at place p of frame f corresponds to
 ///
 ///     argmax of cos(x[f, p], x[f + 1, q]) over the q in a window of l x l places around p
 ///
@@ -12,9 +12,9 @@ internal import TokenCore
 /// track whose cosines are above tau become their mean. Where several tokens correspond to the same one their tracks
 /// join, so that no token stands in two rows.
 ///
-/// To meet a count correspondences are followed best first, see ``TokenLinks``. Shapes: `[T, N, D]` to `count` rows, but
-/// never fewer than N. Anchors: the first token of a track. Cost: O(T N l W D) for frames of W columns; the paper's l l in
-/// place of l W would not run as matrix products.
+/// To meet a count correspondences are followed best first, see ``TokenLinks``. Shapes: `[T, N, D]` to `count` rows,
+/// but never fewer than N. Anchors: the first token of a track. Cost: O(T N l W D) for frames of W columns; the paper's
+/// l l in place of l W would not run as matrix products.
 ///
 /// With `asPublished` every correspondence above tau is followed and no other.
 struct TrackMerger: TokenMerger {

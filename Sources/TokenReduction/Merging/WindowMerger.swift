@@ -14,10 +14,10 @@ internal import TokenCore
 /// To meet a count the windows with the highest scores merge first. Windows above the threshold go on to merge at
 /// twice the size, and twice that, before any below it do; so even areas become coarse while busy ones stay fine.
 ///
-/// Shapes: `[T, N, D]` to about `count` rows, no fewer than T. Anchors: the middle of a window. Cost: O(T N D).
+/// Shapes: `[T, N, D]` to `count` rows, but never fewer than T. Anchors: the middle of a window. Cost: O(T N D).
 ///
-/// With `asPublished` all windows of the first size that reach the threshold merge, and nothing else; in each frame they
-/// come first, best first, anchored at their bottom right, then the other tokens.
+/// With `asPublished` all windows of the first size that reach the threshold merge, and nothing else; in each frame
+/// they come first, best first, anchored at their bottom right, then the other tokens.
 struct WindowMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "window-merge", kind: .merge, summary: "Averages square windows of tokens that look alike.",
@@ -59,8 +59,12 @@ struct WindowMerger: TokenMerger {
                 let windows = frames.flatMap { $0[level] }.filter { $0.score >= least }
                 for index in Ranking.descending(windows.map(\.score)) where rows > count {
                     let window = windows[index]
-                    rows -= window.tokens.count { owners[$0] == $0 } - 1
-                    for token in window.tokens { owners[token] = window.middle }
+                    let anchors = window.tokens.filter { owners[$0] == $0 }
+                    // The last window joins only as many of its rows as the count asks for.
+                    let joined = anchors.prefix(rows - count + 1)
+                    let anchor = joined.count < anchors.count ? joined[0] : window.middle
+                    for token in window.tokens where joined.contains(owners[token]) { owners[token] = anchor }
+                    rows -= max(joined.count - 1, 0)
                 }
             }
         }

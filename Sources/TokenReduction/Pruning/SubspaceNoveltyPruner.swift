@@ -3,8 +3,8 @@ internal import TokenCore
 
 /// Keeps from each frame what can't be composed of what was kept before.
 ///
-/// Source: the idea of PVC (Yang et al., CVPR 2025, arXiv 2412.09613), that each frame should add only what earlier ones
-/// missed; the paper trains a tower for it. Here, with Q an orthonormal basis of the kept tokens,
+/// Source: the idea of PVC (Yang et al., CVPR 2025, arXiv 2412.09613), that each frame should add only what earlier
+/// ones missed; the paper trains a tower for it. Here, with Q an orthonormal basis of the kept tokens,
 ///
 ///     novelty_j = |x_j - Q Q^T x_j|^2 / |x_j|^2
 ///
@@ -79,7 +79,8 @@ private struct RunningBasis {
             var novelty = (0..<rows).map { row -> Float in
                 let token = UnsafeBufferPointer(rebasing: tokens[row * channels..<(row + 1) * channels])
                 let known = products[row * self.count..<(row + 1) * self.count].reduce(0) { $0 + $1 * $1 }
-                return Rows.dot(token, token) - known
+                // A whole number, so that rounding is not mistaken for news.
+                return (Rows.dot(token, token) > 0 ? 1 : 0) - known
             }
             return (0..<count).map { _ in
                 let best = novelty.withUnsafeBufferPointer { Rows.indexOfMaximum($0) }

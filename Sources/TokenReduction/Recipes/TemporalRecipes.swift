@@ -19,7 +19,7 @@ extension RecipeRegistry {
         describe(
             "ems", "Keeps what most tokens resemble; the rest joins the nearest kept token or is dropped.",
             source:
-                "EMS, arXiv 2412.08521 (keys and values of a cache); channels=0.125 searches as Double Sparsity does, arXiv 2408.07092",
+                "EMS, arXiv 2412.08521; set channels below 1 to search as Double Sparsity does, arXiv 2408.07092",
             merger: EvictThenMerger.self, rows: [12, 45]),
         describe(
             "cca", "Pools groups of consecutive tokens by their likeness to the last.",

@@ -28,4 +28,17 @@ import TokenReduction
         }
         #expect(merged == fixture.integers("expected.merged_windows").map(Int.init))
     }
+
+    @Test(
+        arguments: [
+            ("tdtm", "odd"), ("tokenflex", "2x2"), ("kvmerger", "eps75"), ("ems", "tau50"), ("cca", "time"),
+            ("cca", "raster"), ("evlgen", "every3"), ("cove", "tau80"), ("pvc", "rank6"),
+        ])
+    func formulas(_ method: String, _ name: String) throws {
+        let fixture = try Fixture("oracle-\(method)/\(name)")
+        let grid = try fixture.grid()
+        let count = try #require(fixture.parameters["count"] as? Int)
+        let parameters = try #require(fixture.parameters["set"] as? [String: String])
+        expectReduction(try published(method, grid, parameters, .tokens(count)), fixture, of: grid)
+    }
 }
