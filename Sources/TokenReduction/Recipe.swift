@@ -105,6 +105,8 @@ public struct Recipe: Sendable {
 
     private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
         var notices: [String] = []
+        // With a question every pruner runs, so it must have what else it needs.
+        let needs = request.hasQuestion ? needs.union(pruner?.needs ?? []) : needs
         for signal in Signal.allCases where needs.contains(signal) && !isPresent(signal, grid, request) {
             let substitute = substitutes[signal]
             guard let substitute, request.allowSubstitute else {

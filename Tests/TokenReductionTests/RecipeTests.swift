@@ -17,12 +17,14 @@ import TokenReduction
             var isFelt = false
             for seed in 1...6 where !isFelt {
                 let grid = try RandomGrid.withAllSignals(
-                    RandomGrid.video(
-                        frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed),
-                        hasSinks: seed.isMultiple(of: 2)),
+                    seed.isMultiple(of: 2)
+                        ? RandomGrid.patchwork(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed))
+                        : RandomGrid.video(
+                            frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed),
+                            hasSinks: seed.isMultiple(of: 3)),
                     seed: UInt64(seed))
                 var request = ReductionRequest(budget: .ratio(0.1))
-                request.query = try Query(vectors: random.vector(20), channels: 20)
+                request.query = try Query(vectors: random.vector(3 * 20), channels: 20)
                 if descriptor.stages.contains(where: { $0.kind == .hash }) { request.codebook = .auto }
                 // Contextual clusters are what most parameters of merging act on.
                 let others =
@@ -30,8 +32,10 @@ import TokenReduction
                     ? ["contextual": "0.5", "plain-mean": "0"] : [:]
                 let base = try RecipeRegistry.recipe(named: name, parameters: others).reduce(grid, request)
                 let values = [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3]
-                for value in values where parameter.range.contains(value) {
-                    let text = parameter.choice(value) ?? (parameter.isWhole ? "\(Int(value))" : "\(value)")
+                let texts =
+                    parameter.choices.isEmpty
+                    ? values.map { parameter.isWhole ? "\(Int($0))" : "\($0)" } : parameter.choices
+                for text in texts {
                     guard let parsed = try? parameter.parse(text),
                         parsed != others[parameter.name].flatMap(Double.init) ?? parameter.defaultValue
                     else { continue }
