@@ -25,11 +25,8 @@ func towerBenchmark(_ arguments: [String]) throws -> Figures {
     }
     func frames() throws {
         _ = try Parallel.map(count: workers, workers: workers) { _ throws(TokenReelError) in
-            var tokens = [Float](repeating: 0, count: tower.rows * tower.columns * tower.channels)
-            try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
-                try pixels.withUnsafeBufferPointer { pixels throws(TokenReelError) in
-                    try tower.encode(pixels: pixels, tokens: tokens, saliency: .init(start: nil, count: 0))
-                }
+            try pixels.withUnsafeBufferPointer { pixels throws(TokenReelError) in
+                try tower.encode(pixels: pixels, signals: [])
             }
         }
     }
