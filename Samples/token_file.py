@@ -1,0 +1,47 @@
+"""Reads a token file as LLaVA-OneVision's language model takes it; the other samples build on this."""
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+
+def read_tokens(path: str, framework: str, newline=None):
+    """The tokens of a video and the model's newline behind them: [N + 1, D], float32.
+
+    `framework` is what reads and holds them: "np" or "pt". `newline`, [D], serves files that carry none.
+    Raises ValueError for files and tokens that are not for this model, saying what would be.
+    """
+    try:
+        with safe_open(path, framework) as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != "tokenreel/1":
+                raise ValueError(f"{path} holds no reduced tokens; make them with `tokenreel reduce`")
+            model = metadata.get("model", "llava_onevision of another program")
+            if not model.startswith("llava_onevision ") or "tower space" in model:
+                raise ValueError(f"{path} has tokens of \"{model}\", which the language model can't read; "
+                                 "reduce with --model LLAVA-ONEVISION-FOLDER and --space pooled")
+            if framework == "np" and file.get_slice("tokens").get_dtype() == "BF16":
+                raise ValueError(f"{path} has tokens in bf16, which numpy lacks; reduce with --dtype f16 or f32")
+            tokens = file.get_tensor("tokens")
+            if "newline" in file.keys():
+                newline = file.get_tensor("newline")
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if newline is None:
+        raise ValueError(f"{path} carries no newline, the vector that ends a video for this model")
+    if newline.shape[0] != tokens.shape[1]:
+        raise ValueError(f"tokens of {tokens.shape[1]} numbers, but a newline of {newline.shape[0]}")
+    library = importlib.import_module("torch" if framework == "pt" else "numpy")
+    return library.concatenate([library.asarray(part, dtype=library.float32) for part in (tokens, newline[None])])
+
+
+def checkpoint_newline(folder: str, framework: str):
+    """The newline that a checkpoint's weights hold, [D]."""
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        with safe_open(path, framework) as file:
+            for name in file.keys():
+                if name.split(".")[-1] == "image_newline":
+                    return file.get_tensor(name)
+    raise ValueError(f"{folder} has no weights with an image_newline; name a folder of LLaVA-OneVision")
