@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
@@ -62,10 +63,12 @@ def answer(arguments: argparse.Namespace) -> str:
     """Loads the model, splices, and generates greedily."""
     if arguments.path == "encoder-outputs" and default_path() != "encoder-outputs":
         raise ValueError("this transformers has no mm_encoder_outputs; use --path embeddings")
+    if not Path(arguments.checkpoint).is_dir():
+        raise ValueError(f"{arguments.checkpoint} is not a folder")
+    tokens = read_tokens(arguments.tokens, "pt", arguments.checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(arguments.checkpoint)
     model = LlavaOnevisionForConditionalGeneration.from_pretrained(arguments.checkpoint, dtype=arguments.dtype)
     model = model.eval().to(arguments.device)
-    tokenizer = AutoTokenizer.from_pretrained(arguments.checkpoint)
-    tokens = read_tokens(arguments.tokens, "pt", newline=model.model.image_newline.detach().cpu())
     ids = prompt_ids(tokenizer, arguments.prompt, model.config.video_token_id, len(tokens))
     inputs = model_inputs(model, ids, tokens, arguments.path)
     print(f"{len(tokens) - 1} tokens and a newline, {ids.shape[1]} ids in all, by {arguments.path}", file=sys.stderr)

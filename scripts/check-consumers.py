@@ -73,7 +73,7 @@ def pixel_values(checkpoint: str, pictures: list[np.ndarray]) -> dict[str, torch
 @torch.no_grad()
 def compare(checkpoint: str, path: str, clip: str | None = None) -> dict[str, float]:
     model = LlavaOnevisionForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    tokens = read_tokens(path, "pt", newline=model.model.image_newline.detach())
+    tokens = read_tokens(path, "pt", checkpoint)
     ids = prompt_ids(AutoTokenizer.from_pretrained(checkpoint), PROMPT, model.config.video_token_id, len(tokens))
 
     def spliced(tokens: torch.Tensor, way: str) -> torch.Tensor:
