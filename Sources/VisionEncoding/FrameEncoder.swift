@@ -19,6 +19,10 @@ public protocol FrameEncoder: Sendable {
     var notices: [String] { get }
     /// Whether ``encode(_:tokens:saliency:)`` writes saliency.
     var providesSaliency: Bool { get }
+    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for nothing.
+    var newline: [Float]? { get }
+    /// What a token file says about how the tokens came to be, besides ``name``; keys as in the file's metadata.
+    var facts: [String: String] { get }
 
     /// Encodes one frame.
     ///
@@ -42,6 +46,10 @@ public protocol FrameEncoder: Sendable {
 extension FrameEncoder {
     /// None.
     public var notices: [String] { [] }
+    /// Nil.
+    public var newline: [Float]? { nil }
+    /// None.
+    public var facts: [String: String] { [:] }
 
     /// Checks that a frame and the buffers for its tokens have the sizes that this encoder states.
     func check(

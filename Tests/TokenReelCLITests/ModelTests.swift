@@ -1,6 +1,8 @@
 import Foundation
+import Safetensors
 import TestSupport
 import Testing
+import TokenCore
 import TokenReel
 
 /// `--model` with the tiny checkpoints of the vision towers' own tests.
@@ -27,6 +29,27 @@ import TokenReel
         let grid = try #require(inspected["grid"] as? [String: Any])
         #expect(grid["rows"] as? Int == side && grid["columns"] as? Int == side && grid["channels"] as? Int == channels)
         #expect(inspected["tokens"] as? Int == 5 * side * side / 5)
+    }
+
+    @Test func llavasNewlineTravelsWithTheTokensAndIsNotCounted() throws {
+        let scratch = try ScratchFolder()
+        let expected = try SafetensorsFile(path: folder("llava-onevision-f16") + "/expected.safetensors")
+            .floats("image_newline").array
+        func newline(_ file: String) throws -> [Float]? {
+            let sequence = try TokenSequenceFile(path: scratch.path(file))
+            #expect(sequence.sequence.count == 7)
+            #expect(sequence.metadata["newline"] == (sequence.sequence.newline.map { _ in "after the last token" }))
+            return sequence.sequence.newline
+        }
+        let model = ["--model", folder("llava-onevision-f16"), "--frames", "3"]
+        for (space, isThere) in [("pooled", true), ("projected", true), ("tower", false)] {
+            let arguments = ["reduce", CommandRun.clip, "--tokens", "7", "--space", space, "-o", space] + model
+            #expect(try CommandRun.tokenreel(arguments, in: scratch).status == 0)
+            #expect(try newline(space) == (isThere ? expected : nil), "\(space)")
+        }
+        #expect(try CommandRun.tokenreel(["encode", CommandRun.clip, "-o", "grid"] + model, in: scratch).status == 0)
+        #expect(try CommandRun.tokenreel("reduce", "grid", "--tokens", "7", "-o", "later", in: scratch).status == 0)
+        #expect(try newline("later") == expected)
     }
 
     @Test func threadsNeverChangeABit() throws {

@@ -110,7 +110,7 @@ struct VideoEncoder {
                     frames: times.count, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
                 let grid = try TokenGrid(
                     shape: shape, values: storage.finish(), frameTimes: times,
-                    saliency: encoder.providesSaliency ? allSaliency : nil)
+                    saliency: encoder.providesSaliency ? allSaliency : nil, newline: encoder.newline)
                 return Outcome(
                     grid: grid, info: opened.info, statistics: statistics, decodeSeconds: seconds,
                     encodeSeconds: clock.seconds)

@@ -11,6 +11,13 @@ extension VisionTower {
             ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
     }
 
+    /// The tokens' space, and where the model's newline goes if it has one.
+    public var facts: [String: String] {
+        var facts = ["space": space.rawValue]
+        if newline != nil { facts["newline"] = "after the last token" }
+        return facts
+    }
+
     static func name(
         _ folder: CheckpointFolder, _ preprocessor: ImagePreprocessor, _ space: FeatureSpace, _ layer: Int?,
         _ options: VisionTowerOptions, _ precision: Precision
