@@ -5,9 +5,10 @@
     vllm serve llava-hf/llava-onevision-qwen2-7b-ov-hf --enable-mm-embeds
     consume_vllm.py clip.safetensors --prompt "What happens?" --server http://localhost:8000
 
-Writes the tokens beside the file as .npy, which vLLM reads in place of a pickle. vLLM has no entry for the embeddings of
-a LLaVA-OneVision video, but the language model reads those of an image the same way, and as many as there are. Without
---server the request is printed, and what stands for it in a program. Turn the server's own --video-pruning-rate off.
+Writes the tokens beside the file as .npy, which vLLM reads in place of a pickle. vLLM has no entry for the embeddings
+of a LLaVA-OneVision video, but the language model reads those of an image the same way, and as many as there are.
+Without --server the request is printed, and what stands for it in a program. Leave the server's own
+--video-pruning-rate at 0.
 """
 from __future__ import annotations
 

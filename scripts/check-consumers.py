@@ -6,9 +6,10 @@
                                                           unreduced file was made from, also from its pixels
 
 Needs torch, transformers 5 and pillow, and the ffmpeg command for the clip. All logits are of the whole prompt, in
-float32. Frames are those at the file's `frame_times`, decoded by ffmpeg with accurate rounding, and become pixels twice:
-by transformers' image processor for Pillow, whose resize `tokenreel` equals, and where torchvision is installed by the
-model's own video processor, whose resize differs from that by up to one level of 255.
+float32, and differences are shares of the largest. Frames are those at the file's `frame_times`, decoded by ffmpeg with
+accurate rounding. They become pixels twice: by transformers' image processor for Pillow, whose resize `tokenreel`
+equals, and where torchvision is installed by the model's own video processor, which differs from that by up to one level
+of 255.
 """
 from __future__ import annotations
 
