@@ -105,6 +105,8 @@ public struct Recipe: Sendable {
 
     private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
         var notices: [String] = []
+        // With a question every pruner runs, so it must have what else it needs.
+        let needs = request.hasQuestion ? needs.union(pruner?.needs ?? []) : needs
         for signal in Signal.allCases where needs.contains(signal) && !isPresent(signal, grid, request) {
             let substitute = substitutes[signal]
             guard let substitute, request.allowSubstitute else {
@@ -124,7 +126,7 @@ public struct Recipe: Sendable {
                 .invalidArgument, subject: "codebook", found: "a size for method \(name), which has no hashing stage",
                 remedy: "choose a method that hashes with --method, or leave out --codebook")
         }
-        if request.hasQuestion, pruner?.needs.contains(.query) != true {
+        if request.hasQuestion, !stages.contains(where: { type(of: $0).descriptor.readsQuery }) {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices

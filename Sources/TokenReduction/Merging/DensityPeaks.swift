@@ -17,6 +17,8 @@ package struct DensityPeaks {
     package let centres: [Int]
     /// For each token, which centre (as a place in `centres`) is nearest; a centre belongs to itself.
     package let assignment: [Int]
+    /// The places of the centres from the highest score to the lowest.
+    package let ranking: [Int]
 
     /// Clusters the rows of `tokens [n, channels]` around `count` centres, 1...n.
     package init(_ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int) {
@@ -25,8 +27,11 @@ package struct DensityPeaks {
         let distances = Matrix.distances(tokens, channels: channels, scale: 1 / Float(channels).squareRoot())
         let density = Self.density(distances, n: n, neighbours: min(max(neighbours, 1), n))
         let score = zip(density, Self.separation(distances, density: density)).map { $0 * $1 }
-        let centres = Array(Ranking.largest(count, of: score)).sorted()
+        let ranked = Ranking.largest(count, of: score)
+        let centres = ranked.sorted()
         self.centres = centres
+        let place = Dictionary(uniqueKeysWithValues: centres.enumerated().map { ($1, $0) })
+        ranking = ranked.compactMap { place[$0] }
 
         var assignment = (0..<n).map { token in
             var nearest = 0

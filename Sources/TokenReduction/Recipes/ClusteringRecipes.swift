@@ -1,4 +1,21 @@
 extension RecipeRegistry {
     /// Methods that segment and cluster.
-    static let clustering: [RecipeDescriptor] = []
+    static let clustering: [RecipeDescriptor] = [
+        describe(
+            "fastvid", "Keeps salient tokens and merges each segment around density peaks of a few anchor frames.",
+            source: "FastVID, arXiv 2503.11187 (NeurIPS 2025)", segmenter: TransitionSegmenter.self,
+            merger: AnchorFrameMerger.self, licence: "MIT"),
+        describe(
+            "prunevid", "Averages what stays still through a segment of like frames and clusters the rest.",
+            source: "PruneVid, arXiv 2412.16117 (ACL 2025; outer stage, without pruning inside the LLM)",
+            segmenter: FrameClusterSegmenter.self, merger: StaticWindowMerger.self, licence: "CC BY-NC-SA 4.0"),
+        describe(
+            "visionzip", "Keeps each frame's salient tokens and averages its rest; frames are never joined.",
+            source: "VisionZip, arXiv 2412.04467 (CVPR 2025), each frame on its own",
+            merger: DominantContextualMerger.self, licence: "Apache-2.0"),
+        describe(
+            "dycoke", "Keeps every fourth frame whole and of the others what is new; nothing is merged.",
+            source: "DyCoke, arXiv 2411.15024 (CVPR 2025; outer stage, without pruning inside the LLM)",
+            pruner: FrameHierarchyPruner.self, licence: "Apache-2.0"),
+    ]
 }

@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+import TokenCore
+import TokenReduction
+
+/// The originals' outputs of the methods that segment and cluster, on the same tensors.
+@Suite struct ClusteringParityTests {
+    /// Runs a recipe as published with parameters named as in the fixture.
+    private func reduce(
+        _ recipe: String, _ fixture: Fixture, _ grid: TokenGrid, ratio: String? = nil, _ names: [String: String],
+        _ words: [String: String] = [:]
+    ) throws -> Reduction {
+        let given = try names.mapValues { name in "\(try #require(fixture.parameters[name] as? NSNumber))" }
+        let share = try ratio.map { try #require(fixture.parameters[$0] as? Double) } ?? 1
+        var request = ReductionRequest(budget: .ratio(share))
+        request.asPublished = true
+        let parameters = given.merging(words) { first, _ in first }
+        return try RecipeRegistry.recipe(named: recipe, parameters: parameters).reduce(grid, request)
+    }
+
+    @Test(arguments: ["r25", "r15_rect", "r50_p1"])
+    func fastvid(_ name: String) throws {
+        let fixture = try Fixture("fastvid/\(name)")
+        let grid = try fixture.gridWithFrameFeatures()
+        let reduction = try reduce(
+            "fastvid", fixture, grid, ratio: "retention_ratio",
+            [
+                "min-segments": "dyseg_c", "segment-tau": "dyseg_tau", "context": "stprune_d", "anchor-step": "dtm_p",
+                "beta": "dtm_beta", "neighbours": "density_k",
+            ])
+        expectTokens(reduction, fixture, of: grid)
+    }
+
+    @Test(arguments: ["tau80", "tau80_rect", "small_sets"])
+    func prunevid(_ name: String) throws {
+        let fixture = try Fixture("prunevid/\(name)")
+        let grid = try fixture.grid()
+        let reduction = try reduce(
+            "prunevid", fixture, grid,
+            [
+                "tau": "tau", "segment-ratio": "temporal_segment_ratio", "cluster-ratio": "cluster_ratio",
+                "neighbours": "k",
+            ])
+        #expect(
+            reduction.segments.flatMap { [Int32($0.start), Int32($0.end)] } == fixture.integers("expected.segments"))
+        #expect(reduction.plan.sizes == fixture.floats("expected.sizes"))
+        let tokens = reduction.plan.applied(to: grid.values, channels: grid.shape.channels)
+        expectClose(tokens.array, fixture.floats("expected.tokens"))
+    }
+
+    @Test(arguments: ["d11_c5", "d20_c7_rect"])
+    func visionzip(_ name: String) throws {
+        let fixture = try Fixture("visionzip/\(name)")
+        let grid = try fixture.grid()
+        expectReduction(
+            try reduce(
+                "visionzip", fixture, grid, ["dominant": "dominant", "contextual-tokens": "contextual"]), fixture,
+            of: grid)
+    }
+
+    @Test(arguments: ["k70", "k50_oddT", "k30"])
+    func dycoke(_ name: String) throws {
+        let fixture = try Fixture("dycoke/\(name)")
+        let grid = try fixture.grid()
+        expectReduction(try reduce("dycoke", fixture, grid, ["rate": "K"]), fixture, of: grid)
+    }
+
+    /// ``expectReduction``, but for the sizes: rows that overlap stand for more sources than the original counts.
+    private func expectTokens(_ reduction: Reduction, _ fixture: Fixture, of grid: TokenGrid) {
+        let cells = grid.shape.tokensPerFrame
+        let anchors = fixture.integers("expected.positions")
+        let columns = Int32(grid.shape.columns)
+        let expected = stride(from: 0, to: anchors.count, by: 3).map {
+            anchors[$0] * Int32(cells) + anchors[$0 + 1] * columns + anchors[$0 + 2]
+        }
+        #expect(reduction.plan.anchors == expected)
+        #expect(
+            reduction.segments.flatMap { [Int32($0.start), Int32($0.end)] } == fixture.integers("expected.segments"))
+        let tokens = reduction.plan.applied(to: grid.values, channels: grid.shape.channels)
+        expectClose(tokens.array, fixture.floats("expected.tokens"))
+    }
+}
+
+extension Fixture {
+    /// The grid with one vector a frame beside the tokens.
+    fileprivate func gridWithFrameFeatures() throws -> TokenGrid {
+        let plain = try grid()
+        return try TokenGrid(
+            shape: plain.shape, values: plain.values, frameTimes: plain.frameTimes, saliency: plain.saliency,
+            frameFeatures: floats("frame_features"))
+    }
+}
