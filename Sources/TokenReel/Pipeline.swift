@@ -79,6 +79,23 @@ public struct Pipeline: Sendable {
         return pruners.reduce(signals.union(recipe.needs)) { $0.union($1.needs) }
     }
 
+    /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
+    /// encoder gives lacks what the full one will lack.
+    func rehearse(_ recipe: Recipe) throws(TokenReelError) {
+        let available = availableSignals
+        let shape = try GridShape(frames: 0, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+        let maps = available.intersection(Signal.maps).map { ($0, TokenMap(values: [])) }
+        let grid = try TokenGrid(
+            shape: shape, values: TensorBuffer([]), frameTimes: [], saliency: available.contains(.saliency) ? [] : nil,
+            frameFeatures: available.contains(.frameFeatures) ? [] : nil,
+            patchEmbeddings: available.contains(.patchEmbeddings) ? TensorBuffer([]) : nil,
+            maps: Dictionary(uniqueKeysWithValues: maps))
+        var request = request
+        request.relevance = question != nil || request.hasQuestion ? [] : nil
+        request.query = nil
+        _ = try recipe.reduce(grid, request)
+    }
+
     // MARK: Running
 
     /// Decodes and encodes a video, or takes the grid if the input is one.
@@ -125,6 +142,7 @@ public struct Pipeline: Sendable {
     ) throws(TokenReelError) -> ReducedInput {
         let start = ContinuousClock.now
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        if !input.isGrid { try rehearse(recipe) }
         var encoding = self
         encoding.signals = try wantedSignals(isAsked: question != nil || request.hasQuestion)
         let encoded = try encoding.encode(input, progress: progress)

@@ -212,6 +212,27 @@ import VisionEncoding
         }
     }
 
+    @Test func whatTheMethodLacksIsSaidBeforeAFrameIsDecoded() throws {
+        var options = VisionTowerOptions()
+        options.saliency = .none
+        let folder = try CheckpointFolder(TinyCheckpoints.path("siglip"))
+        var pipeline = Pipeline(encoder: try VisionTower(folder, options: options))
+        pipeline.method = "holitom"
+        // It would fail to decode as well, and later.
+        pipeline.decodeOptions.start = 100
+        let input = try OpenInput(.file(Self.clip))
+        func refusal() -> TokenReelError? {
+            #expect(throws: TokenReelError.self) { try pipeline.reduce(input) }
+        }
+        #expect(refusal()?.code == .missingSignal)
+        #expect(throws: TokenReelError.self) { try pipeline.forecast(input) }
+        pipeline.request.allowSubstitute = true
+        #expect(refusal()?.code == .unreadableInput)
+        _ = try pipeline.forecast(input)
+        pipeline.request.codebook = .fixed(4)
+        #expect(refusal()?.subject == "codebook")
+    }
+
     @Test func asynchronousRunsGiveTheSameAndCanBeCancelled() async throws {
         let pipeline = try pipeline()
         let direct = try pipeline.reduce(OpenInput(.file(Self.clip)))
