@@ -9,8 +9,8 @@ internal import TokenCore
 ///     n_s = count * (floor / S + (1 - floor) * d_s^sharpness / sum)
 ///
 /// never more than the segment has, shared out exactly; ToMe then halves the segment until it has its share. Densities:
-/// `spread`, the mean distance of tokens to their mean; `codes`, how many of 64 codes of the clip (spherical k-means)
-/// occur in the segment; `rank`, the effective number of directions in which tokens vary,
+/// `spread`, the mean distance of tokens to their mean; `codes`, how many of 64 codes of the clip (spherical k-means,
+/// at most one code for 8 tokens) occur in the segment; `rank`, the effective number of directions in which tokens vary,
 ///
 ///     tr(G)^2 / |G|_F^2,   G the Gram matrix of tokens about their mean,
 ///
@@ -83,7 +83,7 @@ struct DensityBudgetMerger: TokenMerger {
     /// The code of each token of the clip.
     private static func codes(of input: ReductionInput) -> [Int32] {
         let units = Rows.normalized(input.grid.values, channels: input.channels, workers: input.workers)
-        let count = min(codeCount, input.grid.shape.tokenCount)
+        let count = min(codeCount, (input.grid.shape.tokenCount + 7) / 8)
         let seeds = KMeansSeeding.draw(count, from: units, channels: input.channels, weights: nil, seed: 0)
         return SphericalKMeans(
             tokens: units, channels: input.channels, centroids: units.gathering(seeds, channels: input.channels),
@@ -106,7 +106,9 @@ struct DensityBudgetMerger: TokenMerger {
         }
         let trace = tokens.indices.reduce(0.0) { $0 + Double(gram[$1 * tokens.count + $1]) }
         let square = gram.reduce(0.0) { $0 + Double($1) * Double($1) }
-        return square > 0 ? trace * trace / square : 0
+        let energy = tokens.reduce(0.0) { $0 + Double(input.norms[$1]) * Double(input.norms[$1]) }
+        // What equal tokens differ by is rounding, which would seem to vary in every direction.
+        return trace > 1e-9 * energy ? trace * trace / square : 0
     }
 
     /// Calls `body` with each token's difference from the mean of all.
