@@ -123,7 +123,10 @@ struct AnchorFrameMerger: TokenMerger {
     ) -> [ReductionPlan.Row] {
         guard count > 0 else { return [] }
         let centres = input.grid.values.withGatheredRows(tokens, channels: input.channels) {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours).centres
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours,
+                breaksTies: !input.asPublished
+            ).centres
         }.map { tokens[$0] }
         let nearest = CosineNeighbours(
             joining, to: centres, of: input.grid.values, norms: input.norms, channels: input.channels

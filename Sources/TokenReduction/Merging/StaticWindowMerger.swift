@@ -97,7 +97,9 @@ struct StaticWindowMerger: TokenMerger {
             sourceCount: input.grid.shape.tokenCount, rows: set.map { .init(anchor: $0[0], averaging: $0) })
         guard count < set.count else { return (0..<set.count).map { means.row($0) } }
         let clusters = means.applied(to: input.grid.values, channels: input.channels).withUnsafeBufferPointer {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours)
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours,
+                breaksTies: !input.asPublished)
         }
         let order = input.asPublished ? clusters.ranking : Array(0..<count)
         let members = clusters.members

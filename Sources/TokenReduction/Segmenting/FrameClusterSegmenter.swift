@@ -33,7 +33,8 @@ struct FrameClusterSegmenter: TemporalSegmenter {
         try input.checkCancellation()
         let count = max(Int(Double(input.grid.shape.frames) * ratio), 1)
         let clusters = input.frameMeans().withUnsafeBufferPointer {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours)
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
         }
         return Self.contiguous(clusters.assignment)
     }
