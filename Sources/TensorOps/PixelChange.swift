@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// How much pictures change from one temporal group of frames to the next, patch by patch.
 ///
 /// Source: Run-length tokenization (RLT, NeurIPS 2024, arXiv 2411.05222). A patch of group k is compared with the same
@@ -5,14 +7,22 @@
 /// both groups counts. The change is the mean magnitude of the difference over the pixels and the three channels.
 public struct PixelChange: Sendable {
     /// The difference of one step of each channel's 0...255.
-    public var units: [Float]
+    public let units: [Float]
     /// Frames that one token covers.
-    public var framesPerGroup = 2
+    public let framesPerGroup: Int
     /// Pixels along the side of a patch.
-    public var patchSize = 16
+    public let patchSize: Int
 
     /// What the first group has changed, with nothing before it: more than any threshold.
     public static let first: Float = 255
+
+    /// Compares patches of `patchSize` pixels squared between groups of `framesPerGroup` frames.
+    public init(units: [Float], framesPerGroup: Int = 2, patchSize: Int = 16) {
+        precondition(units.count == 3 && framesPerGroup > 0 && patchSize > 0, "three channels, and sizes above zero")
+        self.units = units
+        self.framesPerGroup = framesPerGroup
+        self.patchSize = patchSize
+    }
 
     /// Changes of the pictures that towers see, normalised by ImageNet's standard deviations.
     public static let normalized = PixelChange(units: [0.229, 0.224, 0.225].map { 1 / (255 * $0) })
@@ -32,17 +42,15 @@ public struct PixelChange: Sendable {
         let frame = height * width * 3
         // Sums down each column of a row of patches first: that runs along memory.
         var sums = [UInt32](repeating: 0, count: columns * patchSize * 3)
+        guard let base = pixels.baseAddress else { return changes }
         for group in stride(from: 1, to: groups, by: 1) {
             let last = ((group + 1) * framesPerGroup - 1) * frame
             let first = (group - 1) * framesPerGroup * frame
             for row in 0..<rows {
                 for index in sums.indices { sums[index] = 0 }
                 for line in row * patchSize..<(row + 1) * patchSize {
-                    let offset = line * width * 3
-                    for index in sums.indices {
-                        let (a, b) = (pixels[last + offset + index], pixels[first + offset + index])
-                        sums[index] &+= UInt32(max(a, b) &- min(a, b))
-                    }
+                    let offset = base + line * width * 3
+                    tr_add_absolute_differences(offset + last, offset + first, sums.count, &sums)
                 }
                 for column in 0..<columns { changes.append(mean(of: sums, column: column)) }
             }

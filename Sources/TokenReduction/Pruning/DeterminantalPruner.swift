@@ -39,11 +39,8 @@ struct DeterminantalPruner: TokenPruner {
         ) { frame throws(TokenReelError) -> [Int] in
             try input.checkCancellation()
             let tokens = frames.members[frame]
-            let units = Rows.normalized(
-                candidates.values.gathering(tokens, channels: input.channels), channels: input.channels)
-            let similarity = units.withUnsafeBufferPointer { Matrix.gram($0, channels: input.channels) }
             return DeterminantalPointProcess.greedyChoice(
-                shares[frame], similarity: similarity, quality: tokens.map { quality[$0] }
+                shares[frame], similarity: frames.cosines(among: tokens), quality: tokens.map { quality[$0] }
             ).map { tokens[$0] }
         }.flatMap { $0 }.sorted()
     }
