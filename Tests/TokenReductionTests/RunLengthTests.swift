@@ -61,14 +61,14 @@ import TokenReduction
         let (frames, height, width, patch, group) = (10, 21, 34, 8, 3)
         var random = RandomNumbers(seed: 3)
         let pixels = (0..<frames * height * width * 3).map { _ in UInt8(random.below(256)) }
-        let change = PixelChange(units: [0.5, 2, 1], framesPerGroup: group, patchSize: patch)
+        let change = TubeletChange(units: [0.5, 2, 1], framesPerGroup: group, patchSize: patch)
         let map = pixels.withUnsafeBufferPointer { change.map(of: $0, frames: frames, height: height, width: width) }
         #expect(map.count == 3 * 2 * 4)
         for (index, value) in map.enumerated() {
             let (token, column) = index.quotientAndRemainder(dividingBy: 4)
             let (time, row) = token.quotientAndRemainder(dividingBy: 2)
             guard time > 0 else {
-                #expect(value == PixelChange.first)
+                #expect(value == TubeletChange.first)
                 continue
             }
             var sum = 0.0

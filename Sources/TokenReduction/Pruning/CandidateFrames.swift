@@ -63,7 +63,11 @@ struct CandidateFrames: Sendable {
         }
         let scales = tokens.map { norms[$0] > 0 ? 1 / norms[$0] : 0 }
         for row in tokens.indices {
-            for column in tokens.indices { cosines[row * tokens.count + column] *= scales[row] * scales[column] }
+            for column in tokens.indices {
+                // One after the other, since the product of both may be out of range.
+                cosines[row * tokens.count + column] *= scales[row]
+                cosines[row * tokens.count + column] *= scales[column]
+            }
         }
         return cosines
     }

@@ -89,7 +89,7 @@ struct InformationFlowPruner: TokenPruner {
         /// How many tokens the layer would take away.
         func loss(_ layer: Layer, to wanted: Int, remaining: Int) -> Int {
             let surplus = tokens.count - wanted
-            guard surplus > 0, remaining > 0 else { return max(surplus, 0) }
+            guard surplus > 0, remaining > 0, tokens.count > 1 else { return max(surplus, 0) }
             let entropy = shares(of: layer.attention).reduce(Float(0)) {
                 $1 > 0 ? $0 - $1 * Exponential.logarithm($1) : $0
             }

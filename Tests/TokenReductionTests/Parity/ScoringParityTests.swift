@@ -108,8 +108,8 @@ import TokenReduction
     func rlt(_ name: String) throws {
         let fixture = try Fixture("rlt/\(name)")
         let shape = fixture.shape("pixels")
-        let change = try PixelChange(
-            units: fixture.flag("normalize") ? PixelChange.normalized.units : PixelChange.raw.units,
+        let change = try TubeletChange(
+            units: fixture.flag("normalize") ? TubeletChange.normalized.units : TubeletChange.raw.units,
             framesPerGroup: fixture.whole("tubelet_size"), patchSize: fixture.whole("patch_size"))
         let pixels = fixture.integers("pixels").withUnsafeBytes { Array($0) }
         let changes = pixels.withUnsafeBufferPointer {

@@ -1,11 +1,12 @@
 internal import CKernels
 
-/// How much pictures change from one temporal group of frames to the next, patch by patch.
+/// How much pictures change from one group of frames to the next, patch by patch: what run-length tokenization reads.
 ///
-/// Source: Run-length tokenization (RLT, NeurIPS 2024, arXiv 2411.05222). A patch of group k is compared with the same
-/// patch one group before: the last frame of group k with the first frame of group k - 1, so that slow drift within
-/// both groups counts. The change is the mean magnitude of the difference over the pixels and the three channels.
-public struct PixelChange: Sendable {
+/// Source: RLT (NeurIPS 2024, arXiv 2411.05222), for towers whose tokens are tubelets, a patch of several frames. A patch
+/// of group k is compared with the same patch one group before: the last frame of group k with the first frame of group
+/// k - 1, so that slow drift within both groups counts. The change is the mean magnitude of the difference over the
+/// pixels and the three channels.
+public struct TubeletChange: Sendable {
     /// The difference of one step of each channel's 0...255.
     public let units: [Float]
     /// Frames that one token covers.
@@ -25,10 +26,10 @@ public struct PixelChange: Sendable {
     }
 
     /// Changes of the pictures that towers see, normalised by ImageNet's standard deviations.
-    public static let normalized = PixelChange(units: [0.229, 0.224, 0.225].map { 1 / (255 * $0) })
+    public static let normalized = TubeletChange(units: [0.229, 0.224, 0.225].map { 1 / (255 * $0) })
 
     /// Changes in steps of 0...255.
-    public static let raw = PixelChange(units: [1, 1, 1])
+    public static let raw = TubeletChange(units: [1, 1, 1])
 
     /// `[frames / framesPerGroup, height / patchSize, width / patchSize]` changes of `pixels [frames, height, width, 3]`.
     ///
