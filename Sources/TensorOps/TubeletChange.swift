@@ -2,10 +2,10 @@ internal import CKernels
 
 /// How much pictures change from one group of frames to the next, patch by patch: what run-length tokenization reads.
 ///
-/// Source: RLT (NeurIPS 2024, arXiv 2411.05222), for towers whose tokens are tubelets, a patch of several frames. A patch
-/// of group k is compared with the same patch one group before: the last frame of group k with the first frame of group
-/// k - 1, so that slow drift within both groups counts. The change is the mean magnitude of the difference over the
-/// pixels and the three channels.
+/// Source: RLT (NeurIPS 2024, arXiv 2411.05222), for towers whose tokens are tubelets, a patch of several frames. A
+/// patch of group k is compared with the same patch one group before: the last frame of group k with the first frame of
+/// group k - 1, so that slow drift within both groups counts. The change is the mean magnitude of the difference over
+/// the pixels and the three channels.
 public struct TubeletChange: Sendable {
     /// The difference of one step of each channel's 0...255.
     public let units: [Float]
@@ -31,10 +31,10 @@ public struct TubeletChange: Sendable {
     /// Changes in steps of 0...255.
     public static let raw = TubeletChange(units: [1, 1, 1])
 
-    /// `[frames / framesPerGroup, height / patchSize, width / patchSize]` changes of `pixels [frames, height, width, 3]`.
+    /// `[groups, rows, columns]` changes of the patches of `pixels [frames, height, width, 3]`.
     ///
-    /// Frames that do not fill a group and pixels that do not fill a patch are left out. Differences are summed as whole
-    /// numbers, so the sums are exact. O(frames * height * width).
+    /// Frames that do not fill a group and pixels that do not fill a patch are left out. Differences are summed as
+    /// whole numbers, so the sums are exact. O(frames * height * width).
     public func map(of pixels: UnsafeBufferPointer<UInt8>, frames: Int, height: Int, width: Int) -> [Float] {
         precondition(pixels.count == frames * height * width * 3, "pixels must fit the frames")
         let (groups, rows, columns) = (frames / framesPerGroup, height / patchSize, width / patchSize)

@@ -3,8 +3,8 @@ import TokenCore
 import TokenReduction
 
 @Suite struct MassiveActivationsTests {
-    /// Two frames of six tokens; token 2 and the longer token 4 of the first frame have one huge channel, token 7 is long
-    /// in all channels alike.
+    /// Two frames of six tokens; token 2 and the longer token 4 of the first frame have one huge channel, token 7 is
+    /// long in all channels alike.
     private func grid() throws -> TokenGrid {
         var random = RandomNumbers(seed: 12)
         var values = random.vector(12 * 16)

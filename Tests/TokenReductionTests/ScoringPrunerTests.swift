@@ -51,7 +51,7 @@ import TokenReduction
     // MARK: VidCom2
 
     @Test func vidcom2KeepsWhatIsUncommon() throws {
-        // All tokens are alike but one in frame 1 and three in frame 3; the last channel varies, so it is not looked at.
+        // All tokens are alike but one in frame 1 and three in frame 3; the last channel varies, so it does not count.
         var random = RandomNumbers(seed: 2)
         var values: [Float] = []
         let odd: Set = [9, 26, 28, 30]

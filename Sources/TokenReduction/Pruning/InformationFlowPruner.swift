@@ -18,8 +18,8 @@ internal import TokenCore
 ///
 /// Shapes: maps `[L, T, N]` to `[count, D]`, in raster order; every frame keeps the same number. Cost: O(L T N log N).
 ///
-/// Without semantic attention the first term stands alone, as the authors do for towers without a class token. Attention
-/// of zero has no entropy; the reference takes its logarithm.
+/// Without semantic attention the first term stands alone, as the authors do for towers without a class token.
+/// Attention of zero adds no entropy; the reference takes its logarithm.
 struct InformationFlowPruner: TokenPruner {
     static let descriptor = StageDescriptor(
         name: "information-flow", kind: .prune,
