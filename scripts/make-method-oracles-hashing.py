@@ -142,8 +142,8 @@ def xkv(x, rank):
 
 
 def quantisation():
-    x = tokens(70, 24, 1)
-    importance = np.random.default_rng(2).permutation(70).astype(np.float32)
+    x = tokens(44, 16, 1)
+    importance = np.random.default_rng(2).permutation(44).astype(np.float32)
     save("oracle-quantisation/tokens", {
         "tokens": x, "importance": importance,
         "levels.1": gaussian_levels(1), "levels.3": gaussian_levels(3), "levels.6": gaussian_levels(6),
@@ -157,5 +157,20 @@ def quantisation():
     })
 
 
+# ---- finite scalar quantisation
+
+def fsq(z, levels):
+    half = (levels - 1) * (1 + 1e-3) / 2
+    offset = 0.5 if levels % 2 == 0 else 0.0
+    bounded = np.tanh(z + np.arctanh(offset / half)) * half - offset
+    return np.round(bounded).astype(int) + levels // 2
+
+
+def scalars():
+    z = np.linspace(-4, 4, 121) + 1e-4
+    save("oracle-fsq/codes", {"values": z} | {f"levels.{n}": fsq(z, n) for n in range(2, 10)})
+
+
 if __name__ == "__main__":
     quantisation()
+    scalars()

@@ -16,8 +16,8 @@ import TokenReduction
         for parameter in descriptor.parameters {
             var isFelt = false
             for seed in 1...6 where !isFelt {
-                let grid = try RandomGrid.video(
-                    frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed), hasSaliency: true)
+                let grid = try RandomGrid.withAllSignals(
+                    RandomGrid.video(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed)))
                 var request = ReductionRequest(budget: .ratio(0.1))
                 request.query = try Query(vectors: random.vector(20), channels: 20)
                 if descriptor.stages.contains(where: { $0.kind == .hash }) { request.codebook = .auto }

@@ -14,6 +14,8 @@ struct BitWriter {
         }
     }
 
+    var bitCount: Int { 8 * bytes.count + width }
+
     /// All codes so far; the last byte is filled up with zeros.
     var finished: [UInt8] { width > 0 ? bytes + [UInt8(truncatingIfNeeded: pending)] : bytes }
 
