@@ -103,9 +103,14 @@ public struct Recipe: Sendable {
         }
     }
 
+    /// Signals that the recipe needs and neither the grid nor the request brings.
+    public func missingSignals(_ grid: TokenGrid, _ request: ReductionRequest) -> [Signal] {
+        Signal.allCases.filter { needs.contains($0) && !isPresent($0, grid, request) }
+    }
+
     private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
         var notices: [String] = []
-        for signal in Signal.allCases where needs.contains(signal) && !isPresent(signal, grid, request) {
+        for signal in missingSignals(grid, request) {
             let substitute = substitutes[signal]
             guard let substitute, request.allowSubstitute else {
                 throw TokenReelError(
