@@ -41,9 +41,13 @@ let package = Package(
         library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
         library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
-        library(
-            "TokenReel",
-            ["TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        .target(
+            name: "TokenReel",
+            dependencies: [
+                "TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction",
+            ],
+            resources: ["page.css", "comparison.html"].map { .embedInCode("Pages/\($0)") },
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [

@@ -111,11 +111,16 @@ public struct Recipe: Sendable {
         }
     }
 
-    private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
-        var notices: [String] = []
+    /// Signals that the recipe needs and neither the grid nor the request brings.
+    public func missingSignals(_ grid: TokenGrid, _ request: ReductionRequest) -> [Signal] {
         // With a question every pruner runs, so it must have what else it needs.
         let needs = request.hasQuestion ? needs.union(pruner?.needs ?? []) : needs
-        for signal in Signal.allCases where needs.contains(signal) && !isPresent(signal, grid, request) {
+        return Signal.allCases.filter { needs.contains($0) && !isPresent($0, grid, request) }
+    }
+
+    private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
+        var notices: [String] = []
+        for signal in missingSignals(grid, request) {
             let substitute = substitutes[signal]
             guard let substitute, request.allowSubstitute else {
                 throw TokenReelError(

@@ -148,12 +148,7 @@ public struct Pipeline: Sendable {
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
-        var request = request
-        request.query = request.query ?? encoded.query
-        if let question {
-            try request.cancellation?.check()
-            request.relevance = try question.relevance(of: grid, workers: request.workers)
-        }
+        let request = try request(about: encoded)
         let reduction = try recipe.reduce(grid, request)
         var clock = Stopwatch()
         clock.start()
@@ -175,6 +170,17 @@ public struct Pipeline: Sendable {
         var metadata = try provenance(of: input)
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
+    }
+
+    /// The request with the query that came with the input, or the question in words put to the grid.
+    func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
+        var request = request
+        request.query = request.query ?? encoded.query
+        if let question {
+            try request.cancellation?.check()
+            request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
+        }
+        return request
     }
 }
 
