@@ -45,7 +45,7 @@ package struct BipartiteMatching: Sendable {
     /// For each source the cosine to that destination; empty like ``nearest`` where there are no destinations.
     package let similarity: [Float]
 
-    private static let sourcesPerBlock = 256
+    private static let sourcesPerBlock = 1024
     private static let destinationsPerBlock = 4096
 
     /// Compares every source with every destination.
@@ -140,8 +140,8 @@ package struct TokenRows: Sendable {
         self.init(values: values, first: 0, channels: channels, norms: norms)
     }
 
-    /// The mean of `groups` equal parts of each token, as LongVLM compares them: a cheap stand-in for averaging the keys
-    /// of attention heads.
+    /// The mean of `groups` equal parts of each token, as LongVLM compares them: a cheap stand-in for averaging the
+    /// keys of attention heads.
     ///
     /// Where the channels can't be divided so, the next smaller number of parts that divides them is taken.
     func averagingChannels(groups wanted: Int) -> TokenRows {
