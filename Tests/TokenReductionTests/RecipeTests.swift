@@ -19,7 +19,7 @@ import TokenReduction
                 let grid = try RandomGrid.withAllSignals(
                     RandomGrid.video(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed)))
                 var request = ReductionRequest(budget: .ratio(0.1))
-                request.query = try Query(vectors: random.vector(20), channels: 20)
+                request.query = try Query(vectors: random.vector(2 * 20), channels: 20)
                 if descriptor.stages.contains(where: { $0.kind == .hash }) { request.codebook = .auto }
                 // Contextual clusters are what most parameters of merging act on.
                 let others =
