@@ -3,24 +3,24 @@ internal import TokenCore
 
 /// Merging into connected components of like tokens, within frames and then over the whole clip.
 ///
-/// Source: LLaVA-Scissor (Sun et al., 2025, arXiv 2506.21862), section 3. Tokens of a frame are linked if their cosine is
-/// above tau, and each connected component becomes its mean; the means of all frames are linked and joined in the same
-/// way. Every source token then joins the result it is most similar to, and a result of which m tokens are becomes
+/// Source: LLaVA-Scissor (Sun et al., 2025, arXiv 2506.21862). Tokens of a frame are linked if their cosine is above
+/// tau, and each connected component becomes its mean; the means of all frames are linked and joined in the same way.
+/// Every source token then joins the result it is most similar to, and a result of which m tokens are becomes
 /// `(result + sum of the m tokens) / (m + 1)`. Graphs are sampled: of n nodes, ceil(ln n / epsilon^2) take part.
 ///
-/// Deviation: the reference draws the sample at random, here its nodes are evenly spaced. Its union-find can lose nodes of
-/// long chains; here components are the true ones.
+/// Deviation: the reference draws the sample at random, here its nodes are evenly spaced. Its union-find can lose
+/// nodes of long chains; here components are the true ones.
 ///
-/// Shapes: `[T, N, D]` to `[count, D]`. Under a budget tau rules within frames as far as that leaves enough, otherwise the
-/// strongest links of all frames do, and over the clip the strongest links are made until the count is reached. Budgets
-/// above the sample's size are left to the reconciling step. With `asPublished` tau alone decides the count. Rows come by
-/// the node with the most links in each component; it is their anchor. Sources: a result's tokens, and what joined it.
-/// Cost: O(T N^2 D + S^2 D + T N count D) for S nodes of the sample, 4,000 or so at most.
+/// Shapes: `[T, N, D]` to `[count, D]`. Under a budget tau rules within frames as far as that leaves enough,
+/// otherwise the strongest links of all frames do, and over the clip the strongest links are made until the count is
+/// reached. Budgets above the sample's size are left to the reconciling step. With `asPublished` tau alone decides
+/// the count. Rows come by the node with the most links in each component; it is their anchor. Sources: a result's
+/// tokens, and what joined it. Cost: O(T N^2 D + S^2 D + T N count D) for S nodes of the sample, 4,000 or so at most.
 struct ComponentMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "components", kind: .merge,
         summary: "Averages connected components of like tokens, of each frame and then of the clip.",
-        source: "LLaVA-Scissor, arXiv 2506.21862, section 3",
+        source: "LLaVA-Scissor, arXiv 2506.21862",
         parameters: [
             .real("tau", 0.9, in: -1...1, "Tokens are linked if their cosine is above this."),
             .real("epsilon", 0.05, in: 0.02...1, "Error allowed in sampling a graph: smaller samples more nodes."),
@@ -80,7 +80,8 @@ struct ComponentMerger: TokenMerger {
         guard cosines.count(where: { $0 > threshold }) > most else { return nil }
         let frames = graphs.enumerated().flatMap { frame, graph in graph.edges.map { _ in frame } }
         var links = [Int](repeating: 0, count: graphs.count)
-        // Edges of a frame descend and ties go to the lower index, so the strongest of all are the first of each frame.
+        // Edges of a frame descend and ties go to the lower index, so the strongest of all are the first of each
+        // frame.
         for edge in Ranking.largest(most, of: cosines) { links[frames[edge]] += 1 }
         return links
     }
@@ -111,10 +112,12 @@ struct ComponentMerger: TokenMerger {
         let owners = try Parallel.map(count: input.grid.shape.frames, workers: input.workers) {
             frame throws(TokenReelError) in
             try input.checkCancellation()
-            return CosineNeighbours(
-                Array(frame * cells..<(frame + 1) * cells), of: input.grid.values, norms: input.norms, to: results,
-                norms: lengths, channels: input.channels
-            ).nearest
+            return results.withUnsafeBufferPointer {
+                CosineNeighbours(
+                    Array(frame * cells..<(frame + 1) * cells), of: input.grid.values, norms: input.norms, to: $0,
+                    norms: lengths, channels: input.channels
+                ).nearest
+            }
         }
         var members = [[Int]](repeating: [], count: plan.count)
         for (token, owner) in owners.joined().enumerated() { members[owner].append(token) }

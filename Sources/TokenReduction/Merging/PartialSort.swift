@@ -2,8 +2,9 @@
 enum PartialSort {
     /// The index that `torch.topk` gives for the first of `count` equal scores on a CPU.
     ///
-    /// From 64 on a heap finds it, which moves nothing. Below, C++'s `nth_element` partitions around the middle element
-    /// until three are left, and moves equal elements as it goes; here the same moves are made on the indices.
+    /// From 64 on a heap finds it, which moves nothing. Below, C++'s `nth_element` partitions around the middle
+    /// element until three are left, and moves equal elements as it goes; here the same moves are made on the
+    /// indices.
     static func front(ofEqual count: Int) -> Int {
         guard count < 64 else { return 0 }
         var indices = Array(0..<count)

@@ -2,24 +2,24 @@
 ///
 /// On an odd side the first row or column forms a strip of its own, so that a node there has two children or one.
 /// Halving ends when either side has 2 nodes, which leaves very unequal sides a shallow tree.
-struct Quadtree {
+package struct Quadtree {
     /// Nodes of one size, in raster order.
-    struct Level {
-        let rows: Int
-        let columns: Int
+    package struct Level {
+        package let rows: Int
+        package let columns: Int
         /// Each node's children on the level below, ascending; none for patches.
-        let children: [[Int]]
+        package let children: [[Int]]
         /// Each node's patch at the top left.
-        let corners: [Int]
+        package let corners: [Int]
     }
 
     /// From the patches up to the roots.
-    private(set) var levels: [Level]
+    package private(set) var levels: [Level]
     /// `ancestors[a][b - a][n]`: the node of level `b >= a` that holds node `n` of level `a`.
-    private(set) var ancestors: [[[Int]]]
+    package private(set) var ancestors: [[[Int]]]
 
     /// The tree over `rows x columns` patches without its `rootLevel` coarsest levels, as far as there are.
-    init(rows: Int, columns: Int, rootLevel: Int) {
+    package init(rows: Int, columns: Int, rootLevel: Int) {
         let patches = Array(0..<rows * columns)
         levels = [Level(rows: rows, columns: columns, children: patches.map { _ in [] }, corners: patches)]
         while let top = levels.last, min(top.rows, top.columns) > 2 { levels.append(Self.parents(of: top)) }
@@ -56,7 +56,7 @@ struct Quadtree {
     }
 
     /// The patches of a node, each with its weight in the node's mean of means.
-    func patches(of node: Int, level: Int) -> [(patch: Int, weight: Float)] {
+    package func patches(of node: Int, level: Int) -> [(patch: Int, weight: Float)] {
         let children = levels[level].children[node]
         guard !children.isEmpty else { return [(node, 1)] }
         return children.flatMap { child in

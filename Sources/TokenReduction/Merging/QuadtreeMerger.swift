@@ -3,7 +3,7 @@ internal import TokenCore
 
 /// Multi-granular merging: large nodes of a quadtree where a frame is uniform, joined over time where they stay alike.
 ///
-/// Source: STTM (Hyun et al., ICCV 2025, arXiv 2507.07990), section 3. Every node of a frame's quadtree is the mean of
+/// Source: STTM (Hyun et al., ICCV 2025, arXiv 2507.07990). Every node of a frame's quadtree is the mean of
 /// its children. From the roots down, a node is a token if its cosine to each child is at least `tau`, and is split
 /// otherwise. Then nodes of neighbouring frames join if one lies within the other and their cosine is at least
 /// `temporal-tau`; sets of joined nodes become the plain mean of their nodes, in the place of the first.
@@ -12,14 +12,15 @@ internal import TokenCore
 /// temporal-tau, x found by bisection. Anchors: the first node's patch at the top left. Cosines are computed once for
 /// all thresholds: O(T N L D) for L levels.
 ///
-/// With `asPublished` the thresholds are as given, and two quirks of the reference are kept. A node with fewer than four
-/// children (on an odd side) must also be alike to the first node of its children's level, which stands in for the
-/// missing ones. And sets are formed by spreading labels along links, which may end before all that is linked has met.
+/// With `asPublished` the thresholds are as given, and two quirks of the reference are kept. A node with fewer than
+/// four children (on an odd side) must also be alike to the first node of its children's level, which stands in for
+/// the missing ones. And sets are formed by spreading labels along links, which may end before all that is linked has
+/// met.
 struct QuadtreeMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "quadtree", kind: .merge,
         summary: "Averages uniform regions as nodes of a quadtree, and nodes that stay alike over time.",
-        source: "STTM, arXiv 2507.07990, section 3",
+        source: "STTM, arXiv 2507.07990",
         parameters: [
             .real("tau", 0.85, in: -1...1, "A node is split unless its cosine to every child is at least this."),
             .real(
@@ -74,7 +75,8 @@ struct QuadtreeMerger: TokenMerger {
             if found == count { return middle }
             if found > count { low = middle } else { high = middle }
         }
-        // More tokens than asked for are folded into their neighbours, fewer are filled up: the upper end has the fewer.
+        // More tokens than asked for are folded into their neighbours, fewer are filled up: the upper end has the
+        // fewer.
         return high
     }
 }
@@ -170,8 +172,8 @@ private struct NodeForest {
         return sets.sets().map { $0.map { nodes[$0] } }
     }
 
-    /// What the reference makes of the links: every round gives both ends of each the lower of their labels, and it ends
-    /// as soon as labels name themselves, which may be before they have spread everywhere.
+    /// What the reference makes of the links: every round gives both ends of each the lower of their labels, and it
+    /// ends as soon as labels name themselves, which may be before they have spread everywhere.
     private static func published(_ links: [(earlier: Int, later: Int)], _ nodes: [Node]) -> [[Node]] {
         var labels = Array(nodes.indices)
         repeat {

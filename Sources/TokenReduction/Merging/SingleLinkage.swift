@@ -6,16 +6,16 @@ internal import TokenCore
 /// Two tokens are connected above a threshold exactly if the path between them in the maximum spanning tree of all
 /// cosines stays above it, so the tree's n - 1 edges tell the components at any threshold, and their number for any
 /// number of the strongest edges (single-linkage clustering; Gower & Ross, 1969). Prim's algorithm: O(n^2 D).
-struct SingleLinkage {
+package struct SingleLinkage {
     /// Number of tokens.
-    let count: Int
+    package let count: Int
     /// The edges of the tree from the strongest to the weakest.
-    let edges: [(a: Int, b: Int, cosine: Float)]
+    package let edges: [(a: Int, b: Int, cosine: Float)]
     /// `[n, n]`.
     private let cosines: [Float]
 
     /// Compares the rows of `values [n, channels]`; a zero vector has cosine 0 to everything.
-    init(_ values: UnsafeBufferPointer<Float>, channels: Int) {
+    package init(_ values: UnsafeBufferPointer<Float>, channels: Int) {
         let n = values.count / channels
         count = n
         let scales = Rows.norms(values, channels: channels).map { $0 > 0 ? 1 / $0 : 0 }
@@ -54,18 +54,19 @@ struct SingleLinkage {
     }
 
     /// How many edges are above a threshold.
-    func edges(above threshold: Float) -> Int { edges.count { $0.cosine > threshold } }
+    package func edges(above threshold: Float) -> Int { edges.count { $0.cosine > threshold } }
 
     /// Tokens that are connected.
-    struct Component {
+    package struct Component {
         /// The token with the most neighbours of all, of equals the first.
-        let hub: Int
+        package let hub: Int
         /// Ascending.
-        let members: [Int]
+        package let members: [Int]
     }
 
-    /// The components that the strongest edges make, by their hubs; neighbours are those of a cosine above `threshold`.
-    func components(linking edgeCount: Int, threshold: Float) -> [Component] {
+    /// The components that the strongest edges make, by their hubs; neighbours are those of a cosine above
+    /// `threshold`.
+    package func components(linking edgeCount: Int, threshold: Float) -> [Component] {
         var sets = DisjointSets(count: count)
         for edge in edges.prefix(edgeCount) { sets.join(edge.a, edge.b) }
         return sets.sets().map { members in

@@ -3,25 +3,25 @@ internal import TokenCore
 
 /// Keeps salient, diverse tokens and merges the rest along trees through time.
 ///
-/// Source: FlashVID (Fan et al., ICLR 2026, arXiv 2602.08024), sections 3.3 and 3.4. In every frame a greedy choice
-/// keeps tokens that are far from one another, distances `1 - cos` weighted by saliency, or by saliency times
-/// relevance: the mean of the token's dot products with the mean tokens of the segment's frames. Each other token links
-/// to its most similar one of the frame before in the segment, wherever that lies, if their cosine is above tau; the
-/// trees that form become the mean of their tokens, in the place of the root. DPC-KNN then joins the roots of a frame
-/// into clusters, plain means of roots. As few links are made as leave the tokens that are due, strongest first.
+/// Source: FlashVID (Fan et al., ICLR 2026, arXiv 2602.08024). In every frame a greedy choice keeps tokens that are
+/// far from one another, distances `1 - cos` weighted by saliency, or by saliency times relevance: the mean of the
+/// token's dot products with the mean tokens of the segment's frames. Each other token links to its most similar one
+/// of the frame before in the segment, wherever that lies, if their cosine is above tau; the trees that form become
+/// the mean of their tokens, in the place of the root. DPC-KNN then joins the roots of a frame into clusters, plain
+/// means of roots. As few links are made as leave the tokens that are due, strongest first.
 ///
-/// Shapes: `[T, N, D]` to `[count, D]`. Segments share a budget by length, and frames what is not kept as it is by their
-/// roots. Anchors: the kept token, or the root at the cluster's centre. Cost: O(T N^2 D).
+/// Shapes: `[T, N, D]` to `[count, D]`. Segments share a budget by length, and frames what is not kept as it is by
+/// their roots. Anchors: the kept token, or the root at the cluster's centre. Cost: O(T N^2 D).
 ///
-/// With `asPublished` each frame has ceil(1.25 N R) tokens, as the reference prunes again inside the LLM, the ceiling of
-/// `alpha` of them kept, and ceil of its part of the clusters. As in the reference, kept tokens of a segment of one frame
-/// then join clusters as well, where a centre that is also kept is emitted once here and twice there; and with negative
-/// relevance a kept token may be chosen again in place of another.
+/// With `asPublished` each frame has ceil(1.25 N R) tokens, as the reference prunes again inside the LLM, the ceiling
+/// of `alpha` of them kept, and ceil of its part of the clusters. As in the reference, kept tokens of a segment of
+/// one frame then join clusters as well, where a centre that is also kept is emitted once here and twice there; and
+/// with negative relevance a kept token may be chosen again in place of another.
 struct TemporalTreeMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "temporal-trees", kind: .merge,
         summary: "Keeps salient tokens far from one another and merges the rest along trees through time.",
-        source: "FlashVID, arXiv 2602.08024, sections 3.3 and 3.4",
+        source: "FlashVID, arXiv 2602.08024",
         parameters: [
             .real("alpha", 0.7, in: 0...1, "Share of the tokens that are kept as they are."),
             .real("tau", 0.8, in: -1...1, "Tokens link to the frame before if their cosine is above this."),
@@ -75,7 +75,7 @@ struct TemporalTreeMerger: TokenMerger {
         let links = try Parallel.map(count: frames.count, workers: input.workers) { frame throws(TokenReelError) in
             try input.checkCancellation()
             let isFirst = segments[segmentOfFrame[frame]].start == frame
-            return isFirst ? [] : self.links(from: rests[frame], to: rests[frame - 1], input)
+            return isFirst ? [] : self.links(from: frame, keeping: Set(kept[frame]), Set(kept[frame - 1]), input)
         }
         let rows = try Parallel.map(count: segments.count, workers: input.workers) { index throws(TokenReelError) in
             try input.checkCancellation()
@@ -140,11 +140,14 @@ struct TemporalTreeMerger: TokenMerger {
             Matrix.products($0, rows: cells, $0, rows: cells, channels: input.channels)
         }
         let scales = input.norms[first..<first + cells].map { $0 > 0 ? 1 / $0 : 0 }
-        for row in 0..<cells {
-            for column in 0..<cells {
-                distances[row * cells + column] = 1 - distances[row * cells + column] * scales[row] * scales[column]
+        distances.withUnsafeMutableBufferPointer { distances in
+            for row in 0..<cells {
+                let line = row * cells
+                for column in 0..<cells {
+                    distances[line + column] = 1 - distances[line + column] * scales[row] * scales[column]
+                }
+                distances[line + row] = 0
             }
-            distances[row * cells + row] = 0
         }
         return MaxMinDiversity.choose(
             count, distances: distances, weights: worth, repeats: input.asPublished && weights == .saliencyAndRelevance
@@ -173,15 +176,19 @@ struct TemporalTreeMerger: TokenMerger {
         let cosine: Float
     }
 
-    private func links(from tokens: [Int], to before: [Int], _ input: ReductionInput) -> [Link] {
-        guard !before.isEmpty else { return [] }
+    /// Links to the frame before; what is kept has none.
+    private func links(
+        from frame: Int, keeping kept: Set<Int>, _ keptBefore: Set<Int>, _ input: ReductionInput
+    ) -> [Link] {
+        let cells = input.grid.shape.tokensPerFrame
+        let tokens = Array(frame * cells..<(frame + 1) * cells)
+        // Whole frames can be compared where they lie; leaving out what is kept would cost copies.
         let neighbours = CosineNeighbours(
-            tokens, to: before, of: input.grid.values, norms: input.norms, channels: input.channels)
-        return tokens.indices.compactMap { place in
-            neighbours.cosines[place] > threshold
-                ? Link(
-                    token: tokens[place], parent: before[neighbours.nearest[place]], cosine: neighbours.cosines[place])
-                : nil
+            tokens, to: tokens.map { $0 - cells }, excluded: keptBefore, of: input.grid.values, norms: input.norms,
+            channels: input.channels)
+        return zip(tokens, zip(neighbours.nearest, neighbours.cosines)).compactMap { token, neighbour in
+            guard neighbour.1 > threshold, !kept.contains(token) else { return nil }
+            return Link(token: token, parent: tokens[neighbour.0] - cells, cosine: neighbour.1)
         }
     }
 

@@ -1,12 +1,13 @@
 /// Greedy choice of tokens far from one another, weighted by how much each is worth.
 ///
-/// Source: DivPrune's max-min diversity (arXiv 2503.02175) with the weights of FlashVID (arXiv 2602.08024, section
-/// 3.3). The first token has the largest weighted distance to its nearest other, and each further one the largest
+/// Source: DivPrune's max-min diversity (arXiv 2503.02175) with the weights of FlashVID (arXiv 2602.08024).
+/// The first token has the largest weighted distance to its nearest other, and each further one the largest
 /// weighted distance to its nearest chosen one; ties go to the lower index. O(n^2 + count n) for n tokens.
-enum MaxMinDiversity {
+package enum MaxMinDiversity {
     /// `count` tokens in the order they are chosen.
     ///
-    /// With `repeats` a token may be chosen again, which takes a turn and adds nothing; only negative weights lead there.
+    /// With `repeats` a token may be chosen again, which takes a turn and adds nothing; only negative weights lead
+    /// there.
     ///
     /// - Precondition: `distances` is `[n, n]`, symmetric with a zero diagonal, and there is one weight for each token.
     package static func choose(_ count: Int, distances: [Float], weights: [Float], repeats: Bool = false) -> [Int] {

@@ -29,5 +29,10 @@ extension RecipeRegistry {
             "dycoke", "Keeps every fourth frame whole and of the others what is new; nothing is merged.",
             source: "DyCoke, arXiv 2411.15024 (CVPR 2025; outer stage, without pruning inside the LLM)",
             pruner: FrameHierarchyPruner.self, licence: "Apache-2.0"),
+        describe(
+            "hbi", "Clusters tokens in two levels; with a query, frames get their due by Banzhaf interaction.",
+            source: "HBI, arXiv 2303.14369 (CVPR 2023), without its trained weights",
+            merger: StackedDensityMerger.self, pruner: BanzhafPruner.self, candidatesPerToken: 2, rows: [1],
+            licence: "Apache-2.0"),
     ]
 }

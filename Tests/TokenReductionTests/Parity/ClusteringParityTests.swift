@@ -99,8 +99,23 @@ import TokenReduction
         expectReduction(try reduce("dycoke", fixture, grid, ["rate": "K"]), fixture, of: grid)
     }
 
-    /// ``expectReduction``, but for the sizes, as rows that overlap stand for more sources than the original counts, and
-    /// for tokens that the original emits twice in one place, of which the plan has the first.
+    @Test(arguments: ["published", "wide"])
+    func hbi(_ name: String) throws {
+        let fixture = try Fixture("oracle-hbi/\(name)")
+        let grid = try fixture.grid()
+        let reduction = try reduce(
+            "hbi", fixture, grid,
+            ["ratio": "ratio", "upper-ratio": "upper_ratio", "window": "window", "neighbours": "neighbours"])
+        expectReduction(reduction, fixture, of: grid)
+        let words = fixture.shape("similarity")[0]
+        let interaction = BanzhafInteraction(
+            fixture.floats("similarity"), words: words, frames: fixture.shape("similarity")[1], samples: 256, seed: 0,
+            workers: 2)
+        expectClose(interaction.values, fixture.floats("expected.interaction"))
+    }
+
+    /// ``expectReduction``, but for the sizes, as rows that overlap stand for more sources than the original counts,
+    /// and for tokens that the original emits twice in one place, of which the plan has the first.
     private func expectTokens(_ reduction: Reduction, _ fixture: Fixture, of grid: TokenGrid) {
         let channels = grid.shape.channels
         let places = fixture.integers("expected.positions").map(Int.init)
