@@ -55,7 +55,9 @@ public struct EncodedInput: Sendable {
     /// What is known only once the input has been read, for the metadata of the output.
     package var facts: [String: String] {
         if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }
-        return metadata.filter { ["duration", "model", "layer", "space", "placeholder"].contains($0.key) }
+        return metadata.filter {
+            ["duration", "model", "layer", "space", "placeholder", "centre_square"].contains($0.key)
+        }
     }
 }
 

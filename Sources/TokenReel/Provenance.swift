@@ -20,6 +20,7 @@ extension Pipeline {
         if !input.isGrid {
             strings["model"] = encoder.name
             strings["sampling"] = samplingText
+            strings["centre_square"] = encoder.centreShare.map { "\($0)" }
         }
         return strings
     }
@@ -35,6 +36,7 @@ extension Pipeline {
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["model"] = encoder.name
         strings["sampling"] = samplingText
+        strings["centre_square"] = encoder.centreShare.map { "\($0)" }
         return strings
     }
 

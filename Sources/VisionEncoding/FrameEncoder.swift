@@ -15,6 +15,9 @@ public protocol FrameEncoder: Sendable {
     var columns: Int { get }
     /// Numbers of one token.
     var channels: Int { get }
+    /// The side of the square in the middle of a frame that is encoded, as a share of the frame's shorter edge; nil
+    /// where the whole frame is.
+    var centreShare: Double? { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
     /// Whether ``encode(_:tokens:saliency:)`` writes saliency.
@@ -42,6 +45,8 @@ public protocol FrameEncoder: Sendable {
 extension FrameEncoder {
     /// None.
     public var notices: [String] { [] }
+    /// The whole frame.
+    public var centreShare: Double? { nil }
 
     /// Checks that a frame and the buffers for its tokens have the sizes that this encoder states.
     func check(

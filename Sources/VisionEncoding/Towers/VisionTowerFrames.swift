@@ -5,6 +5,14 @@ extension VisionTower {
     /// Nil: frames of any size are brought to the model's own as its image processor does.
     public var frameSize: (width: Int, height: Int)? { nil }
 
+    /// Where the image processor cuts out a middle part, as CLIP's do.
+    public var centreShare: Double? {
+        guard let crop = preprocessor.settings.crop, case .shortestEdge(let edge) = preprocessor.settings.size else {
+            return nil
+        }
+        return Double(crop.width) / Double(edge)
+    }
+
     /// Says so where bf16 was asked for and is not to be had.
     public var notices: [String] {
         precision == options.precision
