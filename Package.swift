@@ -46,7 +46,7 @@ let package = Package(
             dependencies: [
                 "TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction",
             ],
-            resources: ["page.css", "comparison.html"].map { .embedInCode("Pages/\($0)") },
+            resources: ["page.css", "comparison.html", "sequence.html"].map { .embedInCode("Pages/\($0)") },
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "TokenReelCLI",

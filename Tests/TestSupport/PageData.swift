@@ -16,9 +16,11 @@ public struct PageData {
                 with: Data(page[start.upperBound..<end.lowerBound].utf8)) as? [String: Any]
         else { throw CocoaError(.coderReadCorrupt) }
         self.object = object
-        let rest = page[..<start.upperBound] + page[end.lowerBound...]
+        // A name space looks like an address, and is none.
+        let rest = String(page[..<start.upperBound] + page[end.lowerBound...])
+            .replacing("http://www.w3.org/2000/svg", with: "")
         isSelfContained =
             rest.contains("default-src 'none'") && !rest.contains("{{") && !rest.contains("://")
-            && !rest.contains(" src=\"http") && !rest.contains("@import") && !rest.contains("fetch(")
+            && !rest.contains("@import") && !rest.contains("fetch(")
     }
 }

@@ -10,11 +10,12 @@ enum CompareText {
         let model = comparison.languageModel
         let whole = comparison.shape.tokenCount
         let costs = LanguageModel.PrefillFormula.allCases.map { formula in
-            "\(tera(model.prefillFLOPs(whole, by: formula))) by \(name(formula))'s formula"
+            "\(tera(model.prefillFLOPs(whole, by: formula))) (\(name(formula)))"
         }
         lines.append(
             ReduceText.line(
-                "prefill", "\(Figures.count(whole)) tokens take a \(model.name) model \(costs.joined(separator: ", "))")
+                "prefill",
+                "all \(Figures.count(whole)) tokens by a \(model.name) model: \(costs.joined(separator: ", "))")
         )
         let width = min(max(comparison.entries.map { label($0).count }.max() ?? 0, 6), 18)
         for (budget, entries) in comparison.entriesByBudget {

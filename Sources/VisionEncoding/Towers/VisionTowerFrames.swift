@@ -11,11 +11,21 @@ extension VisionTower {
             ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
     }
 
-    /// The tokens' space, and where the model's newline goes if it has one.
+    /// The tokens' space, the part of a frame that is encoded, and where the model's newline goes if it has one.
     public var facts: [String: String] {
         var facts = ["space": space.rawValue]
+        facts["centre_square"] = centreShare.map { "\($0)" }
         if newline != nil { facts["newline"] = "after the last token" }
         return facts
+    }
+
+    /// The side of the square that the image processor cuts from the middle of a frame, as CLIP's do, as a share of the
+    /// frame's shorter edge.
+    private var centreShare: Double? {
+        guard let crop = preprocessor.settings.crop, case .shortestEdge(let edge) = preprocessor.settings.size else {
+            return nil
+        }
+        return Double(crop.width) / Double(edge)
     }
 
     static func name(
