@@ -41,9 +41,13 @@ let package = Package(
         library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
         library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
-        library(
-            "TokenReel",
-            ["TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        .target(
+            name: "TokenReel",
+            dependencies: [
+                "TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction",
+            ],
+            resources: ["page.css", "comparison.html", "sequence.html"].map { .embedInCode("Pages/\($0)") },
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [
@@ -64,7 +68,7 @@ let package = Package(
         tests("TensorOps"),
         tests("VideoDecoding"),
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
-        tests("TokenReduction", exclude: ["Fixtures"]),
+        tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],

@@ -1,4 +1,4 @@
-internal import TokenCore
+package import TokenCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -12,9 +12,9 @@ internal import TokenCore
 ///
 /// The bytes go to a temporary file in the same folder, which is synced and renamed by ``commit()``; whoever is killed
 /// before that leaves the old file as it was. A path that names a device or a pipe is written directly.
-struct AtomicFile: ~Copyable {
+package struct AtomicFile: ~Copyable {
     /// Where to write.
-    let descriptor: Int32
+    package let descriptor: Int32
     private let path: String
     private let temporary: String?
 
@@ -25,7 +25,7 @@ struct AtomicFile: ~Copyable {
     }
 
     /// Opens the temporary file, with the mode of the file it is going to replace.
-    static func create(_ path: String) throws(TokenReelError) -> AtomicFile {
+    package static func create(_ path: String) throws(TokenReelError) -> AtomicFile {
         guard !path.isEmpty else {
             throw TokenReelError(.invalidArgument, subject: "output", found: "an empty path", allowed: "a file name")
         }
@@ -49,7 +49,7 @@ struct AtomicFile: ~Copyable {
     }
 
     /// Syncs the bytes, gives the file its name, and syncs the folder so that the name survives a power cut.
-    consuming func commit() throws(TokenReelError) {
+    package consuming func commit() throws(TokenReelError) {
         guard let temporary else { return }
         guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw Self.failure(path) }
         let folder = open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)

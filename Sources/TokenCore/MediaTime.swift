@@ -40,6 +40,11 @@ public struct Rational: Sendable, Hashable {
         self.denominator = denominator
     }
 
+    /// One, the unit of whole seconds.
+    public static let one = Rational(whole: 1)
+
+    private init(whole: Int32) { (numerator, denominator) = (whole, 1) }
+
     /// The nearest floating-point value.
     public var value: Double { Double(numerator) / Double(denominator) }
 }

@@ -24,6 +24,17 @@ public enum ProcessMemory {
         #endif
     }
 
+    /// Lets ``peakBytes`` count anew from what is resident now, where the system can.
+    static func restartPeak() {
+        #if os(Linux)
+            let file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+            guard file >= 0 else { return }
+            defer { close(file) }
+            // What is not allowed leaves the count as it was.
+            _ = write(file, "5", 1)
+        #endif
+    }
+
     #if os(Linux)
         /// `VmHWM` of the process's status, in kilobytes.
         private static func highWaterMark() -> Int? {

@@ -12,7 +12,7 @@ extension Pipeline {
     public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
         var strings = [
             "format": TokenSequence.fileFormat, "version": ProductVersion.current,
-            "recipe": try recipeText(), "budget": budgetText,
+            "recipe": try recipeText(), "budget": request.budget.json.text,
         ]
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
@@ -91,14 +91,6 @@ extension Pipeline {
         ]).text
     }
 
-    private var budgetText: String {
-        switch request.budget {
-        case .ratio(let ratio): JSONValue.members(["ratio": .number(ratio)]).text
-        case .tokens(let count): JSONValue.members(["tokens": .integer(count)]).text
-        case .perFrame(let count): JSONValue.members(["per_frame": .integer(count)]).text
-        }
-    }
-
     /// How frames are taken from a video and cut into patches, as JSON.
     package var samplingText: String {
         let (key, value): (String, JSONValue) =
@@ -107,6 +99,7 @@ extension Pipeline {
             case .rate(let rate): ("fps", .number(rate))
             case .count(let count): ("frames", .integer(count))
             case .keyframes: ("frames", .string("keyframes"))
+            case .times(let times): ("times", .array(times.map(JSONValue.number)))
             }
         return JSONValue.members([
             key: value, "start": decodeOptions.start.map(JSONValue.number),

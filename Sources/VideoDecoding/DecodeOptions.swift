@@ -35,6 +35,9 @@ public enum FrameSampling: Sendable, Equatable {
     case count(Int)
     /// The frames that the container marks as key frames.
     case keyframes
+    /// The frames on screen at these times, which ascend: seconds on the stream's own clock, as ``VideoFrame/pts`` has
+    /// them.
+    case times([Double])
 }
 
 /// The size of the pictures to return.
@@ -43,6 +46,8 @@ public enum FrameSize: Sendable, Equatable {
     case display
     /// Upright and scaled to this size, whatever the shape of the video.
     case exactly(width: Int, height: Int)
+    /// Upright and with square pixels, scaled down where the longer edge has more pixels than this.
+    case within(edge: Int)
 }
 
 /// What a decoder is asked to do.
@@ -83,11 +88,18 @@ public struct DecodeOptions: Sendable {
             throw refuse("\(rate) frames per second", "above 0 and up to 1000", "--fps")
         case .count(let count) where count < 1:
             throw refuse("\(count) frames", "1 or more", "--frames")
+        case .times(let times) where !zip(times, times.dropFirst()).allSatisfy(<) || !times.allSatisfy(\.isFinite):
+            throw TokenReelError(
+                .invalidArgument, subject: "sampling", found: "times that do not ascend", allowed: "ascending seconds")
         default: break
         }
         if let start, !(start >= 0 && start < 1e9) { throw refuse("a start at \(start) s", "0 s or later", "--start") }
         if let end, !(end > start ?? 0 && end < 1e9) {
             throw refuse("an end at \(end) s", "later than the start at \(start ?? 0) s", "--end")
+        }
+        if case .within(let edge) = size, edge < 1 {
+            throw TokenReelError(
+                .invalidArgument, subject: "frame size", found: "an edge of \(edge) pixels", allowed: "1 or more")
         }
         if case .exactly(let width, let height) = size {
             let (area, overflow) = width.multipliedReportingOverflow(by: height)

@@ -121,6 +121,7 @@ struct DecodePlan {
         switch options.sampling {
         case .rate(let wanted): return min(Int(min((range * wanted).rounded(.up), 1e9)), available ?? .max)
         case .count(let count): return min(count, available ?? .max)
+        case .times(let times): return min(times.count, available ?? .max)
         case .all: return available
         case .keyframes: return nil
         }

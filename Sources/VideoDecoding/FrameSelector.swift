@@ -1,13 +1,14 @@
 /// Chooses frames by their times alone, one after another in display order, so that a pipe and a seekable file give
 /// the same ones.
 ///
-/// A frame is on screen from its own time to the next frame's. `.rate` and `.count` take the frame on screen at each of
-/// their target times, which ascend; a frame that serves several targets is taken once.
+/// A frame is on screen from its own time to the next frame's. `.rate`, `.count` and `.times` take the frame on screen at
+/// each of their target times, which ascend; a frame that serves several targets is taken once.
 package struct FrameSelector {
     private enum Targets {
         case everyFrame
         case keyFrames
         case times(spacing: Double, first: Double, count: Int)
+        case listed([Double])
     }
 
     private let targets: Targets
@@ -34,6 +35,7 @@ package struct FrameSelector {
         case .count(let count):
             let spacing = max(min(self.end, span ?? 0) - self.start, 0) / Double(count)
             targets = .times(spacing: spacing, first: self.start + spacing / 2, count: count)
+        case .times(let times): targets = .listed(times)
         }
     }
 
@@ -46,8 +48,11 @@ package struct FrameSelector {
     /// Whether no later frame can be wanted once a frame at `pts` is on screen.
     package func isPast(_ pts: Int64) -> Bool {
         if origin != nil, seconds(pts) >= end { return true }
-        if case .times(_, _, let count) = targets { return target >= count }
-        return false
+        return switch targets {
+        case .everyFrame, .keyFrames: false
+        case .times(_, _, let count): target >= count
+        case .listed(let times): target >= times.count
+        }
     }
 
     /// Whether the frame at `pts` is wanted, given the time of the frame that follows it.
@@ -60,19 +65,24 @@ package struct FrameSelector {
         case .everyFrame: return time >= start - slack && time < end
         case .keyFrames: return isKey && time >= start - slack && time < end
         case .times(let spacing, let first, let count):
-            func moment(of target: Int) -> Double { first + Double(target) * spacing }
-            guard target < count, moment(of: target) < end else { return false }
-            // The first moment that this frame no longer serves.
-            var until = time + 2 * slack
-            if let next {
-                until = seconds(next) - slack
-            } else {
-                until = max(until, time + Double(max(duration, 0)) * secondsPerTick - slack)
-            }
-            guard moment(of: target) < until else { return false }
+            let until = lastMoment(of: time, next: next, duration: duration)
+            let moment = first + Double(target) * spacing
+            guard target < count, moment < end, moment < until else { return false }
             target = min(Self.firstTarget(atOrAfter: until, first: first, spacing: spacing), count)
             return true
+        case .listed(let times):
+            // The list is on the stream's clock, on which the first frame need not be at 0.
+            let until = lastMoment(of: time, next: next, duration: duration) + Double(origin ?? 0) * secondsPerTick
+            guard target < times.count, times[target] < until else { return false }
+            target = times[target...].firstIndex { $0 >= until } ?? times.count
+            return time >= start - slack && time < end
         }
+    }
+
+    /// The first moment that a frame shown from `time` no longer serves.
+    private func lastMoment(of time: Double, next: Int64?, duration: Int64) -> Double {
+        if let next { return seconds(next) - slack }
+        return max(time + 2 * slack, time + Double(max(duration, 0)) * secondsPerTick - slack)
     }
 
     /// The smallest k with `first + k * spacing >= moment`.

@@ -54,7 +54,11 @@ final class PictureConverter {
         var target = DisplaySize(
             storedWidth: Int(frame.pointee.width), storedHeight: Int(frame.pointee.height), aspect: aspect,
             orientation: orientation)
-        if case .exactly(let width, let height) = size { target = DisplaySize(width: width, height: height) }
+        switch size {
+        case .display: break
+        case .exactly(let width, let height): target = DisplaySize(width: width, height: height)
+        case .within(let edge): target = target.within(edge)
+        }
         try PictureDecoder.check(target.width, target.height, limits)
         try scale(
             frame, width: orientation.isTransposed ? target.height : target.width,

@@ -74,6 +74,14 @@ struct DisplaySize: Equatable {
         (width, height) = orientation.isTransposed ? (storedHeight, stretched) : (stretched, storedHeight)
     }
 
+    /// The same shape, scaled down where the longer edge has more pixels than `edge`.
+    func within(_ edge: Int) -> DisplaySize {
+        let scale = min(1, Double(edge) / Double(max(width, height, 1)))
+        return DisplaySize(
+            width: max(Int((Double(width) * scale).rounded()), 1),
+            height: max(Int((Double(height) * scale).rounded()), 1))
+    }
+
     static func ratio(_ aspect: AVRational) -> Double {
         guard aspect.num > 0, aspect.den > 0 else { return 1 }
         let ratio = Double(aspect.num) / Double(aspect.den)

@@ -3,16 +3,16 @@ internal import TokenCore
 
 /// Averages blocks of every frame so that a coarser grid is left.
 ///
-/// Source: the adaptive average pooling of TokenFLEX (Hu et al., arXiv 2504.03154). Output row i of h is the mean of the
-/// rows
+/// Source: the adaptive average pooling of TokenFLEX (Hu et al., arXiv 2504.03154). Output row i of h is the mean of
+/// the rows
 ///
 ///     floor(i H / h) ..< ceil((i + 1) H / h)
 ///
 /// and columns likewise, so blocks share a row where h does not divide H. The projector that the paper trains for
 /// several grids is not part of this.
 ///
-/// To meet a count every frame gets its share P of tokens, in h rows with `h = sqrt(P H / W)` rounded, so that blocks have
-/// about the shape of the frame. Where P is no multiple of h some rows are cut into a block more than others.
+/// To meet a count every frame gets its share P of tokens, in h rows with `h = sqrt(P H / W)` rounded, so that blocks
+/// have about the shape of the frame. Where P is no multiple of h some rows are cut into a block more than others.
 ///
 /// Shapes: `[T, H, W, D]` to `count` rows, but never fewer than T. Anchors: the middle of a block. Cost: O(T N D).
 ///

@@ -3,26 +3,27 @@ internal import TokenCore
 
 /// Density-based merging around the tokens of a few anchor frames.
 ///
-/// Source: FastVID (Shen et al., NeurIPS 2025, arXiv 2503.11187), section 3.3. In every frame the most salient tokens
-/// stay as they are. Every p-th frame of a segment, counted from its end, is an anchor frame: the density peaks of its
-/// other tokens (DPC-KNN) are centres. For each anchor frame on its own, the other tokens of the whole segment join the
+/// Source: FastVID (Shen et al., NeurIPS 2025, arXiv 2503.11187). In every frame the most salient tokens stay as they
+/// are. Every p-th frame of a segment, counted from its end, is an anchor frame: the density peaks of its other
+/// tokens (DPC-KNN) are centres. For each anchor frame on its own, the other tokens of the whole segment join the
 /// centre of highest cosine. With m tokens joined, the centre among them, and `w = max(1 / (m + 1), beta)` it becomes
 ///
 ///     w * centre + (1 - w) * mean of the m tokens
 ///
 /// so that a token stands in one row for each anchor frame of its segment.
 ///
-/// Shapes: `[T, N, D]` to `[count, D]`. Segments share a budget by length; `context` of it goes to centres. What anchor
-/// frames can't hold goes to salient tokens. Anchors: the centres' own cells. Cost: O(T N D * centres of a segment).
+/// Shapes: `[T, N, D]` to `[count, D]`. Segments share a budget by length; `context` of it goes to centres. What
+/// anchor frames can't hold goes to salient tokens. Anchors: the centres' own cells. Cost: O(T N D * centres of a
+/// segment).
 ///
-/// With `asPublished` every frame has floor(N R) tokens, the ceiling of `1 - context` of them salient, and an anchor
-/// frame floor(centres a frame * length / anchor frames) centres. As in the reference, centres then merge tokens of their
-/// own frame only if there are no more of them than one frame's due; here that holds where every frame is an anchor.
+/// Where every frame is an anchor, centres merge tokens of their own frame only. With `asPublished` every frame has
+/// b = floor(N R) tokens, floor(b context) of them for centres and the others salient; an anchor frame has
+/// floor(floor(b context) * length / anchor frames) centres.
 struct AnchorFrameMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "anchor-frames", kind: .merge,
         summary: "Keeps salient tokens and merges each segment's rest around density peaks of a few anchor frames.",
-        source: "FastVID, arXiv 2503.11187, section 3.3",
+        source: "FastVID, arXiv 2503.11187",
         parameters: [
             .real("context", 0.4, in: 0...1, "Share of the tokens that are merged; the rest are the most salient."),
             .whole("anchor-step", 4, in: 1...1_000_000, "Frames from one anchor frame to the next."),
@@ -123,7 +124,10 @@ struct AnchorFrameMerger: TokenMerger {
     ) -> [ReductionPlan.Row] {
         guard count > 0 else { return [] }
         let centres = input.grid.values.withGatheredRows(tokens, channels: input.channels) {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours).centres
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours,
+                breaksTies: !input.asPublished
+            ).centres
         }.map { tokens[$0] }
         let nearest = CosineNeighbours(
             joining, to: centres, of: input.grid.values, norms: input.norms, channels: input.channels

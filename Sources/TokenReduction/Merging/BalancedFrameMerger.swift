@@ -3,14 +3,15 @@ internal import TokenCore
 
 /// Balanced tokens (B-VLLM): fewer frames, each with more of the budget.
 ///
-/// Source: B-VLLM (Lu et al., ICCV 2025, arXiv 2412.09919), section 3. With a question the frames that answer it best are
-/// chosen; a frame that looks like an earlier one, (cos + 1) / 2 above a threshold, is averaged with it cell by cell;
-/// the budget is divided equally among the frames left, and ToMe halves each until it has its share.
+/// Source: B-VLLM (Lu et al., ICCV 2025, arXiv 2412.09919), section 3. With a question the frames that answer it best
+/// are chosen; a frame that looks like an earlier one, (cos + 1) / 2 above a threshold, is averaged with it cell by
+/// cell; the budget is divided equally among the frames left, and ToMe halves each until it has its share.
 ///
-/// The reference chooses by learnt queries; here a frame is as relevant as its most relevant token. Frames are compared by
-/// their frame features, or where the grid has none by the mean of their tokens. A frame joins the earliest frame
-/// that its chain of similar frames leads to. With `asPublished` two quirks are kept: a frame whose partner itself joins
-/// another is lost, and a merged token counts once in the next average; each frame gets max(1, int(count / frames)).
+/// The reference chooses by learnt queries; here a frame is as relevant as its most relevant token. Frames are
+/// compared by their frame features, or where the grid has none by the mean of their tokens. A frame joins the
+/// earliest frame that its chain of similar frames leads to. With `asPublished` two quirks are kept: a frame whose
+/// partner itself joins another is lost, and a merged token counts once in the next average; each frame gets max(1,
+/// int(count / frames)).
 ///
 /// Shapes: `[T, N, D]` to exactly `count` rows. Cost: O(T^2 F + T N^2 D).
 struct BalancedFrameMerger: TokenMerger {
@@ -78,9 +79,13 @@ struct BalancedFrameMerger: TokenMerger {
                 }
             }
             return block.map { frame -> Int? in
+                guard frame > 0 else { return nil }
                 let row = (frame - block.lowerBound) * block.upperBound
-                let similarity = products[row..<row + frame].map { min(($0 + 1) / 2, 1) }
-                return Ranking.largest(1, of: similarity).first.flatMap { similarity[$0] > threshold ? $0 : nil }
+                return products[row..<row + frame].withUnsafeBufferPointer { similarity in
+                    let partner = Rows.indexOfMaximum(similarity)
+                    // Rounding must not lift equal frames above a likeness of 1.
+                    return min((similarity[partner] + 1) / 2, 1) > threshold ? partner : nil
+                }
             }
         }.flatMap { $0 }
     }

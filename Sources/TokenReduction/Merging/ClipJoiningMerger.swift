@@ -5,10 +5,10 @@ internal import TokenCore
 /// folded from short to long.
 ///
 /// Source: TempMe (Shen et al., ICLR 2025, arXiv 2409.01156), section 3.3. Every frame is a clip at first. Each stage
-/// puts the tokens of some neighbouring clips in one sequence, merges 30 % of them across the clips, then 10 % of what is
-/// left within the new clip; both are ToMe's bipartite matching, with the tokens that found no partner left in order.
-/// The reference does so between layers of a tower it has tuned, by keys; here it is the finished tokens, without
-/// class tokens or learnt positions of clips.
+/// puts the tokens of some neighbouring clips in one sequence, merges 30 % of them across the clips, then 10 % of what
+/// is left within the new clip; both are ToMe's bipartite matching, with the tokens that found no partner left in
+/// order. The reference does so between layers of a tower it has tuned, by keys; here it is the finished tokens,
+/// without class tokens or learnt positions of clips.
 ///
 /// Shapes: `[T, N, D]` to exactly `count` rows: each step removes its part of the surplus, in the proportions of the
 /// two ratios. With `asPublished` the ratios alone decide. A last clip may be shorter than the others.

@@ -3,19 +3,20 @@ internal import TokenCore
 
 /// Tokens by density (after LangDC): the more there is to see in a segment, the more tokens it gets.
 ///
-/// Source: LangDC (Wang et al., EMNLP 2025, arXiv 2509.00969) lets a small language model caption each clip and takes as
-/// many tokens as the caption is long. This is its policy without the model: with a density d of each segment
+/// Source: LangDC (Wang et al., EMNLP 2025, arXiv 2509.00969) lets a small language model caption each clip and takes
+/// as many tokens as the caption is long. This is its policy without the model: with a density d of each segment
 ///
 ///     n_s = count * (floor / S + (1 - floor) * d_s^sharpness / sum)
 ///
-/// never more than the segment has, shared out exactly; ToMe then halves the segment until it has its share. Densities:
-/// `spread`, the mean distance of tokens to their mean; `codes`, how many of 64 codes of the clip (spherical k-means)
-/// occur in the segment; `rank`, the effective number of directions in which tokens vary,
+/// never more than the segment has, shared out exactly; ToMe then halves the segment until it has its share.
+/// Densities: `spread`, the mean distance of tokens to their mean; `codes`, how many of 64 codes of the clip
+/// (spherical k-means, at most one code for 8 tokens) occur in the segment; `rank`, the effective number of directions
+/// in which tokens vary,
 ///
 ///     tr(G)^2 / |G|_F^2,   G the Gram matrix of tokens about their mean,
 ///
-/// of at most 512 tokens at equal distances. Shapes: `[T, N, D]` to exactly `count` rows, as long as every segment keeps
-/// one. Cost: O(T N D) for spread, 10 O(64 T N D) for codes, O(512^2 S D) for rank; O(n^2 D) to merge n tokens.
+/// of at most 512 tokens at equal distances. Shapes: `[T, N, D]` to exactly `count` rows, as long as every segment
+/// keeps one. Cost: O(T N D) for spread, 10 O(64 T N D) for codes, O(512^2 S D) for rank; O(n^2 D) to merge n tokens.
 struct DensityBudgetMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "density-budget", kind: .merge,
@@ -83,7 +84,7 @@ struct DensityBudgetMerger: TokenMerger {
     /// The code of each token of the clip.
     private static func codes(of input: ReductionInput) -> [Int32] {
         let units = Rows.normalized(input.grid.values, channels: input.channels, workers: input.workers)
-        let count = min(codeCount, input.grid.shape.tokenCount)
+        let count = min(codeCount, (input.grid.shape.tokenCount + 7) / 8)
         let seeds = KMeansSeeding.draw(count, from: units, channels: input.channels, weights: nil, seed: 0)
         return SphericalKMeans(
             tokens: units, channels: input.channels, centroids: units.gathering(seeds, channels: input.channels),
@@ -106,7 +107,9 @@ struct DensityBudgetMerger: TokenMerger {
         }
         let trace = tokens.indices.reduce(0.0) { $0 + Double(gram[$1 * tokens.count + $1]) }
         let square = gram.reduce(0.0) { $0 + Double($1) * Double($1) }
-        return square > 0 ? trace * trace / square : 0
+        let energy = tokens.reduce(0.0) { $0 + Double(input.norms[$1]) * Double(input.norms[$1]) }
+        // What equal tokens differ by is rounding, which would seem to vary in every direction.
+        return trace > 1e-9 * energy ? trace * trace / square : 0
     }
 
     /// Calls `body` with each token's difference from the mean of all.

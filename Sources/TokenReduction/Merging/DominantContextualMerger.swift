@@ -3,9 +3,9 @@ internal import TokenCore
 
 /// Keeps the most salient tokens of each frame and joins the rest around evenly spaced ones.
 ///
-/// Source: VisionZip (Yang et al., CVPR 2025, arXiv 2412.04467), section 3.2. Per frame the tokens of highest saliency
-/// stay as they are ("dominant"). Of the n others every `floor(n / contextual)`-th is a target; the rest join the target
-/// of highest cosine, which becomes half itself and half their mean.
+/// Source: VisionZip (Yang et al., CVPR 2025, arXiv 2412.04467). Per frame the tokens of highest saliency stay as
+/// they are ("dominant"). Of the n others every `floor(n / contextual)`-th is a target; the rest join the target of
+/// highest cosine, which becomes half itself and half their mean.
 ///
 /// Deviations: tokens are compared by their values, where the reference compares the keys of an attention layer. The
 /// reference adds target and mean, which doubles the token's length; that sum is formed with `asPublished` only.
@@ -17,7 +17,7 @@ struct DominantContextualMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "dominant-contextual", kind: .merge,
         summary: "Keeps each frame's most salient tokens and averages the rest around evenly spaced ones.",
-        source: "VisionZip, arXiv 2412.04467, section 3.2",
+        source: "VisionZip, arXiv 2412.04467",
         parameters: [
             .whole("dominant", 54, in: 0...1_000_000, "Salient tokens a frame; under a budget a proportion."),
             .whole("contextual-tokens", 10, in: 0...1_000_000, "Merged tokens a frame; under a budget a proportion."),

@@ -45,7 +45,7 @@ struct EnergyMerger: TokenMerger {
 
     func plan(for input: ReductionInput, segments: [Segment], count: Int) throws(TokenReelError) -> ReductionPlan {
         let merging = SequenceMerging(scope, of: input, segments, count: count)
-        let workers = max(1, input.workers / max(merging.sequences.count, 1))
+        let workers = merging.workersWithin(input)
         return try merging.plan(of: input) { sequence, target throws(TokenReelError) in
             if input.asPublished {
                 let length = Double(sequence.count)

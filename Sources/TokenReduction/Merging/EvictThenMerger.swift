@@ -15,7 +15,11 @@ internal import TokenCore
 /// tau, and is dropped otherwise; a centre becomes the mean of itself and what joined it. The search for the nearest
 /// centre may look at a share of the channels first, see ``NearestRows``.
 ///
-/// Measured on 32 x 196 tokens of 3584 channels and a tenth kept: TODO
+/// Measured on one core of Zen 5 with 6,272 tokens of 3584 channels and 627 centres: all channels 320 ms, a quarter
+/// 137, an eighth 99, a sixteenth 81, with the same centre for 98.5 % of the tokens and the same fidelity to five
+/// digits. With a quarter as many of both little of the gain is left. Tokens that are like no centre are not told apart
+/// well by few channels: with tau at -1, where they join one all the same, an eighth costs fidelity (0.65 instead of
+/// 0.70).
 ///
 /// Shapes: `[T, N, D]` to `count` rows. Anchors: the centres. Cost: O(T N count D), in blocks of one frame.
 struct EvictThenMerger: TokenMerger {

@@ -7,9 +7,9 @@ internal import TokenCore
 /// 2412.03248), section 3.2, merges the N tokens of a frame by N/2, N/4 … pairs, where a merged token counts once in
 /// the next average, however many it stands for.
 ///
-/// Shapes: `[n, D]` of each sequence to exactly its share of the count. With `asPublished` and `fractions` the number of
-/// rounds is the one whose N/2 + N/4 + … comes nearest to the ratio. LongVLM's global tokens are class tokens of five
-/// layers of its tower, which a grid doesn't hold; they are left out. Cost: O(n^2 D / 3) for all rounds.
+/// Shapes: `[n, D]` of each sequence to exactly its share of the count. With `asPublished` and `fractions` the number
+/// of rounds is the one whose N/2 + N/4 + … comes nearest to the ratio. LongVLM's global tokens are class tokens of
+/// five layers of its tower, which a grid doesn't hold; they are left out. Cost: O(n^2 D / 3) for all rounds.
 struct HalvingMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "bipartite-halving", kind: .merge,

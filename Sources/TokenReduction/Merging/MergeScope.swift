@@ -39,17 +39,19 @@ struct SequenceMerging {
         self.targets = targets
     }
 
+    /// Threads for each sequence: they go to sequences first, and within one only as far as there are more.
+    func workersWithin(_ input: ReductionInput) -> Int { max(1, input.workers / max(sequences.count, 1)) }
+
     /// The plan that results when `merge` brings every sequence near its target.
     func plan(
         of input: ReductionInput,
         merge: @Sendable (_ sequence: inout MergeSequence, _ target: Int) throws(TokenReelError) -> Void
     ) throws(TokenReelError) -> ReductionPlan {
-        // Threads go to sequences, and within one only as far as there are more threads.
-        let inner = max(1, input.workers / max(sequences.count, 1))
+        let workers = workersWithin(input)
         let plans = try Parallel.map(count: sequences.count, workers: input.workers) {
             index throws(TokenReelError) -> ReductionPlan in
             try input.checkCancellation()
-            var sequence = MergeSequence(sequences[index], of: input, workers: inner)
+            var sequence = MergeSequence(sequences[index], of: input, workers: workers)
             try merge(&sequence, targets[index])
             return sequence.plan
         }

@@ -3,8 +3,8 @@ package import TokenCore
 /// Merging into a reference frame (FastVGGT): the first frame stays whole, and so does one token of each small block of
 /// every other frame; all others may join the most alike of those.
 ///
-/// Source: FastVGGT (Shen et al., arXiv 2509.02560), section 3.3. Destinations are all tokens of the first frame and one
-/// drawn at random from each block of stride x stride cells elsewhere; every tenth token of the whole sequence is
+/// Source: FastVGGT (Shen et al., arXiv 2509.02560), section 3.3. Destinations are all tokens of the first frame and
+/// one drawn at random from each block of stride x stride cells elsewhere; every tenth token of the whole sequence is
 /// protected; the most alike of the other tokens join their destination, as a plain mean.
 ///
 /// Shapes: `[n, D]` of each segment, the whole clip where nothing segments, to its share of the count. Destinations
@@ -48,7 +48,7 @@ package struct ReferenceFrameMerger: TokenMerger {
         for input: ReductionInput, segments: [Segment], count: Int
     ) throws(TokenReelError) -> ReductionPlan {
         let merging = SequenceMerging(.segment, of: input, segments, count: count)
-        let workers = max(1, input.workers / max(merging.sequences.count, 1))
+        let workers = merging.workersWithin(input)
         return try merging.plan(of: input) { sequence, target throws(TokenReelError) in
             let length = sequence.count
             let removed = input.asPublished ? input.publishedRatio.map { Int(Double(length) * (1 - $0)) } : nil

@@ -3,17 +3,17 @@ internal import TokenCore
 
 /// Averages the cells of a segment that stay alike in all its frames, and clusters what is left frame by frame.
 ///
-/// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117), section 3.2. A cell of a segment of W frames is static
+/// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117). A cell of a segment of W frames is static
 /// if the mean cosine over all pairs of its frames is above tau; with unit vectors u that is
 ///
 ///     (|sum of u|^2 - W) / (W (W - 1)) > tau
 ///
-/// so it needs no pairs. A static cell becomes the mean of its frames. DPC-KNN joins the static cells of a segment into
-/// clusters, and so the other tokens of each frame; a cluster becomes the plain mean of its members.
+/// so it needs no pairs. A static cell becomes the mean of its frames. DPC-KNN joins the static cells of a segment
+/// into clusters, and so the other tokens of each frame; a cluster becomes the plain mean of its members.
 ///
-/// Sets of more than 14 tokens have floor(n ratio) clusters, smaller ones stay as they are. With `asPublished` that is
-/// the count, whatever was asked for, and clusters come by descending density-peak score. Under a budget every set gets
-/// its part of it in proportion to that count.
+/// Sets of more than 14 tokens have floor(n ratio) clusters, smaller ones stay as they are. With `asPublished` that
+/// is the count, whatever was asked for, and clusters come by descending density-peak score. Under a budget every set
+/// gets its part of it in proportion to that count.
 ///
 /// Shapes: `[T, N, D]` to `[count, D]`. Anchors: the centre's cell, in a segment's first frame if it is static.
 /// Cost: O(T N D + T N^2 D).
@@ -21,7 +21,7 @@ struct StaticWindowMerger: TokenMerger {
     static let descriptor = StageDescriptor(
         name: "static-window", kind: .merge,
         summary: "Averages cells that stay alike through a segment, and clusters the other tokens of each frame.",
-        source: "PruneVid, arXiv 2412.16117, section 3.2",
+        source: "PruneVid, arXiv 2412.16117",
         parameters: [
             .real("tau", 0.8, in: -1...1, "A cell is static if the mean cosine of its frames is above this."),
             .real(
@@ -97,7 +97,9 @@ struct StaticWindowMerger: TokenMerger {
             sourceCount: input.grid.shape.tokenCount, rows: set.map { .init(anchor: $0[0], averaging: $0) })
         guard count < set.count else { return (0..<set.count).map { means.row($0) } }
         let clusters = means.applied(to: input.grid.values, channels: input.channels).withUnsafeBufferPointer {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours)
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours,
+                breaksTies: !input.asPublished)
         }
         let order = input.asPublished ? clusters.ranking : Array(0..<count)
         let members = clusters.members

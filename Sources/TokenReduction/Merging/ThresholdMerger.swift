@@ -1,7 +1,8 @@
 internal import TensorOps
 internal import TokenCore
 
-/// Dynamic token merging (DyMU): every frame merges as many pairs as are alike enough, so plain frames keep fewer tokens.
+/// Dynamic token merging (DyMU): every frame merges as many pairs as are alike enough, so plain frames keep fewer
+/// tokens.
 ///
 /// Source: DyMU (Wang et al., arXiv 2504.17040), section 3.1. In each round a frame merges its pairs of even and odd
 /// tokens whose similarity is above a threshold, at most half. The thresholds are calibrated: over a batch of frames

@@ -49,9 +49,18 @@ package struct TokenGraph: Sendable {
         let products = Matrix.gram(tokens, channels: channels)
         let scales = (0..<n).map { products[$0 * n + $0] > 0 ? 1 / products[$0 * n + $0].squareRoot() : 0 }
         return (0..<n).map { token in
-            var cosines = (0..<n).map { products[token * n + $0] * scales[$0] * scales[token] }
-            cosines[token] = -.infinity
-            return Array(Ranking.largest(min(nearest, n - 1), of: cosines))
+            // The nearest so far, nearest first: they are few, so insertion beats sorting all.
+            var found: [(cosine: Float, token: Int)] = []
+            for other in 0..<n where other != token {
+                let cosine = products[token * n + other] * scales[other] * scales[token]
+                if found.count == nearest {
+                    guard let furthest = found.last, cosine > furthest.cosine else { continue }
+                    found.removeLast()
+                }
+                let place = found.lastIndex { $0.cosine >= cosine }.map { $0 + 1 } ?? 0
+                found.insert((cosine, other), at: place)
+            }
+            return found.map(\.token)
         }
     }
 }

@@ -39,7 +39,9 @@ struct TrackMerger: TokenMerger {
         let shape = input.grid.shape
         let pairs = try Parallel.map(count: shape.frames - 1, workers: input.workers) { frame throws(TokenReelError) in
             try input.checkCancellation()
-            return (0..<shape.rows).flatMap { correspondences(of: $0, frame: frame, input) }
+            return Rows.blocks(of: shape.rows, size: max(radius, 1)).flatMap {
+                correspondences(of: $0, frame: frame, input)
+            }
         }
         var links = TokenLinks()
         for (token, found) in pairs.joined().enumerated() {
@@ -50,33 +52,46 @@ struct TrackMerger: TokenMerger {
             sourceCount: shape.tokenCount, rows: tracks.map { .init(anchor: $0[0], averaging: $0) })
     }
 
-    /// What the tokens of one row of a frame correspond to in the next frame.
-    private func correspondences(of row: Int, frame: Int, _ input: ReductionInput) -> [(token: Int, cosine: Float)] {
+    /// What the tokens of some rows of a frame correspond to in the next frame.
+    private func correspondences(
+        of rows: Range<Int>, frame: Int, _ input: ReductionInput
+    ) -> [(token: Int, cosine: Float)] {
         let shape = input.grid.shape
-        let width = shape.columns
-        let near = max(row - radius, 0)..<min(row + radius + 1, shape.rows)
-        let first = (frame * shape.rows + row) * width
-        let others = ((frame + 1) * shape.rows + near.lowerBound) * width
-        let products = input.grid.values.withRows(first..<first + width, channels: input.channels) { tokens in
-            input.grid.values.withRows(others..<others + near.count * width, channels: input.channels) {
-                Matrix.products(tokens, rows: width, $0, rows: near.count * width, channels: input.channels)
+        let near = max(rows.lowerBound - radius, 0)..<min(rows.upperBound + radius, shape.rows)
+        let tokens = input.grid.tokens(ofRows: rows, frame: frame)
+        let others = input.grid.tokens(ofRows: near, frame: frame + 1)
+        let products = input.grid.values.withRows(tokens, channels: input.channels) { tokens in
+            input.grid.values.withRows(others, channels: input.channels) { others in
+                Matrix.products(
+                    tokens, rows: rows.count * shape.columns, others, rows: near.count * shape.columns,
+                    channels: input.channels)
             }
         }
-        return (0..<width).map { column in
-            var best = (token: first, cosine: -Float.infinity, displacement: Int.max)
-            for otherRow in near {
-                for otherColumn in max(column - radius, 0)..<min(column + radius + 1, width) {
-                    let place = (otherRow - near.lowerBound) * width + otherColumn
-                    let scale = input.norms[first + column] * input.norms[others + place]
-                    let cosine = scale > 0 ? products[column * near.count * width + place] / scale : 0
+        return tokens.map { token in
+            let (_, row, column) = input.grid.position(of: token)
+            let line = (token - tokens.lowerBound) * others.count
+            var best = (token: token, cosine: -Float.infinity, displacement: Int.max)
+            for otherRow in max(row - radius, 0)..<min(row + radius + 1, shape.rows) {
+                for otherColumn in max(column - radius, 0)..<min(column + radius + 1, shape.columns) {
+                    let place = (otherRow - near.lowerBound) * shape.columns + otherColumn
+                    let scale = input.norms[token] * input.norms[others.lowerBound + place]
+                    let cosine = scale > 0 ? products[line + place] / scale : 0
                     let displacement =
                         (otherRow - row) * (otherRow - row) + (otherColumn - column) * (otherColumn - column)
                     if (cosine, best.displacement) > (best.cosine, displacement) {
-                        best = (others + place, cosine, displacement)
+                        best = (others.lowerBound + place, cosine, displacement)
                     }
                 }
             }
             return (best.token, best.cosine)
         }
+    }
+}
+
+extension TokenGrid {
+    /// The tokens of some rows of a frame.
+    fileprivate func tokens(ofRows rows: Range<Int>, frame: Int) -> Range<Int> {
+        let first = frame * shape.tokensPerFrame
+        return first + rows.lowerBound * shape.columns..<first + rows.upperBound * shape.columns
     }
 }

@@ -49,6 +49,29 @@ struct CandidateFrames: Sendable {
         }
     }
 
+    /// `[n, n]` cosines of every one of the tokens with every one; 0 for a zero vector.
+    func cosines(among tokens: [Int]) -> [Float] {
+        var cosines: [Float] = []
+        // Tokens that lie one after another need not be copied together.
+        if let first = tokens.first, tokens.last == first + tokens.count - 1 {
+            cosines = values.withRows(first..<first + tokens.count, channels: channels) {
+                Matrix.gram($0, channels: channels)
+            }
+        } else {
+            let gathered = values.gathering(tokens, channels: channels)
+            cosines = gathered.withUnsafeBufferPointer { Matrix.gram($0, channels: channels) }
+        }
+        let scales = tokens.map { norms[$0] > 0 ? 1 / norms[$0] : 0 }
+        for row in tokens.indices {
+            for column in tokens.indices {
+                // One after the other, since the product of both may be out of range.
+                cosines[row * tokens.count + column] *= scales[row]
+                cosines[row * tokens.count + column] *= scales[column]
+            }
+        }
+        return cosines
+    }
+
     /// The best-scored candidates of each frame, as many as its share; all of them ascending.
     func best(_ shares: [Int], by scores: [Float]) -> [Int] {
         zip(members, shares).flatMap { tokens, share in

@@ -39,22 +39,22 @@ struct DeterminantalPruner: TokenPruner {
         ) { frame throws(TokenReelError) -> [Int] in
             try input.checkCancellation()
             let tokens = frames.members[frame]
-            let units = Rows.normalized(
-                candidates.values.gathering(tokens, channels: input.channels), channels: input.channels)
-            let similarity = units.withUnsafeBufferPointer { Matrix.gram($0, channels: input.channels) }
             return DeterminantalPointProcess.greedyChoice(
-                shares[frame], similarity: similarity, quality: tokens.map { quality[$0] }
+                shares[frame], similarity: frames.cosines(among: tokens), quality: tokens.map { quality[$0] }
             ).map { tokens[$0] }
         }.flatMap { $0 }.sorted()
     }
 
-    /// How relevant each candidate is, from just above 0 to 1.
+    /// How relevant each candidate is, from just above 0 to 1; all alike where they differ by rounding only.
     private func quality(of candidates: CandidateTokens, _ input: ReductionInput) -> [Float] {
         let scores = scores(of: candidates, input)
         let least = scores.min() ?? 0
         let range = (scores.max() ?? 0) - least
-        return scores.map { range > 0 ? ($0 - least + 1e-6) / range : 1 }
+        return scores.map { range > Self.margin ? ($0 - least + Self.margin) / range : 1 }
     }
+
+    /// What the least relevant candidate is left with, so that it may still be chosen.
+    private static let margin: Float = 1e-6
 
     private func scores(of candidates: CandidateTokens, _ input: ReductionInput) -> [Float] {
         let plan = candidates.plan

@@ -32,7 +32,7 @@ struct DualFilterPruner: TokenPruner {
             .real("temperature", 0.1, in: 0.001...100, "Smaller makes words look at fewer tokens."),
         ],
         needs: [.query, .classAttention],
-        substitutes: [.classAttention: "the attention that each token receives, or spatial distinctiveness,"],
+        substitutes: [.classAttention: "the attention that each token receives or spatial distinctiveness"],
         cost: "O(C M D) for C candidates, M query vectors")
 
     var needs: Set<Signal> { keyShare > 0 ? [.query, .classAttention] : [.query] }

@@ -3,7 +3,7 @@ internal import TokenCore
 
 /// Temporal pruning against whole frames: some frames stay whole, the others keep what those don't show.
 ///
-/// Source: DyCoke (Tao et al., CVPR 2025, arXiv 2411.15024), section 3.2, "temporal token merging", which drops tokens
+/// Source: DyCoke (Tao et al., CVPR 2025, arXiv 2411.15024), "temporal token merging", which drops tokens
 /// and averages none. Of every four frames the first stays whole. Frames 1 and 3 are compared cell by cell with frames
 /// 0 and 2, and frame 2 with frame 0: frame t with the frame `t & (t - 1)`. The tokens least alike stay.
 ///
@@ -21,7 +21,7 @@ struct FrameHierarchyPruner: TokenPruner {
     static let descriptor = StageDescriptor(
         name: "frame-hierarchy", kind: .prune,
         summary: "Keeps every fourth frame whole, and of the others what is least like the frames before.",
-        source: "DyCoke, arXiv 2411.15024, section 3.2",
+        source: "DyCoke, arXiv 2411.15024",
         parameters: [
             .real(
                 "rate", 0.7, in: 0...1, "Share of a frame that is dropped; under a budget it limits the whole frames.")

@@ -18,8 +18,8 @@ internal import TokenCore
 ///
 /// Shapes: maps `[L, T, N]` to `[count, D]`, in raster order; every frame keeps the same number. Cost: O(L T N log N).
 ///
-/// Without semantic attention the first term stands alone, as the authors do for towers without a class token. Attention
-/// of zero has no entropy; the reference takes its logarithm.
+/// Without semantic attention the first term stands alone, as the authors do for towers without a class token.
+/// Attention of zero adds no entropy; the reference takes its logarithm.
 struct InformationFlowPruner: TokenPruner {
     static let descriptor = StageDescriptor(
         name: "information-flow", kind: .prune,
@@ -89,7 +89,7 @@ struct InformationFlowPruner: TokenPruner {
         /// How many tokens the layer would take away.
         func loss(_ layer: Layer, to wanted: Int, remaining: Int) -> Int {
             let surplus = tokens.count - wanted
-            guard surplus > 0, remaining > 0 else { return max(surplus, 0) }
+            guard surplus > 0, remaining > 0, tokens.count > 1 else { return max(surplus, 0) }
             let entropy = shares(of: layer.attention).reduce(Float(0)) {
                 $1 > 0 ? $0 - $1 * Exponential.logarithm($1) : $0
             }

@@ -2,8 +2,8 @@ internal import TokenCore
 
 /// Keeps the most salient tokens of every frame, but not the sinks that only draw attention.
 ///
-/// Source: ``MassiveActivations`` finds the sinks. They rank behind all other tokens, except that the longest one of a frame may stay as its register: a
-/// model trained with sinks looks for one.
+/// Source: ``MassiveActivations`` finds the sinks. They rank behind all other tokens, except that the longest one of a
+/// frame may stay as its register: a model trained with sinks looks for one.
 ///
 /// Shapes: `[T, N, D]` and saliency `[T, N]` to `[count, D]`, in raster order; every frame keeps the same number.
 /// Cost: O(T N log N).

@@ -20,7 +20,7 @@ struct SubspaceNoveltyPruner: TokenPruner {
         name: "subspace-novelty", kind: .prune,
         summary: "Keeps from each frame what is no combination of what was kept before.",
         source: "PVC, arXiv 2412.09613",
-        parameters: [.whole("rank", 128, in: 1...4096, "Directions of kept tokens that are remembered.")],
+        parameters: [.whole("rank", 256, in: 1...4096, "Directions of kept tokens that are remembered.")],
         cost: "O(C rank D) for C candidates")
 
     private let rank: Int
@@ -77,20 +77,20 @@ private struct RunningBasis {
                 Matrix.products(tokens, rows: rows, $0, rows: self.count, channels: channels)
             }
             var novelty = (0..<rows).map { row -> Float in
-                let token = UnsafeBufferPointer(rebasing: tokens[row * channels..<(row + 1) * channels])
+                let token = Self.row(row, of: tokens, channels)
                 let known = products[row * self.count..<(row + 1) * self.count].reduce(0) { $0 + $1 * $1 }
                 // A whole number, so that rounding is not mistaken for news.
                 return (Rows.dot(token, token) > 0 ? 1 : 0) - known
             }
             return (0..<count).map { _ in
                 let best = novelty.withUnsafeBufferPointer { Rows.indexOfMaximum($0) }
-                if let direction = extend(
-                    by: UnsafeBufferPointer(rebasing: tokens[best * channels..<(best + 1) * channels]))
-                {
-                    let shared = direction.withUnsafeBufferPointer {
-                        Matrix.products(tokens, rows: rows, $0, rows: 1, channels: channels)
+                if let direction = extend(by: Self.row(best, of: tokens, channels)) {
+                    direction.withUnsafeBufferPointer { direction in
+                        for row in novelty.indices {
+                            let shared = Rows.dot(Self.row(row, of: tokens, channels), direction)
+                            novelty[row] -= shared * shared
+                        }
                     }
-                    for row in novelty.indices { novelty[row] -= shared[row] * shared[row] }
                 }
                 novelty[best] = -.infinity
                 return best
@@ -122,16 +122,21 @@ private struct RunningBasis {
 
     private func subtractProjection(from vector: inout [Float]) {
         directions.withUnsafeBufferPointer { directions in
-            let shares = vector.withUnsafeBufferPointer {
-                Matrix.products($0, rows: 1, directions, rows: count, channels: channels)
+            // All shares are of the same vector, so that the order of directions does not matter.
+            let shares = vector.withUnsafeBufferPointer { vector in
+                (0..<count).map { Rows.dot(vector, Self.row($0, of: directions, channels)) }
             }
             vector.withUnsafeMutableBufferPointer { vector in
                 for (index, share) in shares.enumerated() {
-                    Rows.add(
-                        UnsafeBufferPointer(rebasing: directions[index * channels..<(index + 1) * channels]),
-                        scale: -share, to: vector)
+                    Rows.add(Self.row(index, of: directions, channels), scale: -share, to: vector)
                 }
             }
         }
+    }
+
+    private static func row(
+        _ index: Int, of values: UnsafeBufferPointer<Float>, _ channels: Int
+    ) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(rebasing: values[index * channels..<(index + 1) * channels])
     }
 }

@@ -15,8 +15,7 @@ internal import TokenCore
 ///
 /// The reference lets the threshold decide how many stay, and so does `asPublished`. Otherwise frames share the budget
 /// in proportion to what the threshold would leave them, each keeping what changed most, and a first frame that does
-/// not fit whole is sampled evenly; a budget that the threshold does not use up is left to the reconciling step, which
-/// spends it on what is represented worst.
+/// not fit whole is sampled evenly; a budget that the threshold does not use up goes to what changed most of the rest.
 struct TemporalDropPruner: TokenPruner {
     static let descriptor = StageDescriptor(
         name: "temporal-drop", kind: .prune,
@@ -54,7 +53,12 @@ struct TemporalDropPruner: TokenPruner {
             isFirst ? tokens : self.changed(tokens, similarity)
         }
         let capacities = changed.map(\.count)
-        if input.asPublished || capacities.reduce(0, +) <= count { return changed.flatMap { $0 }.sorted() }
+        if input.asPublished { return changed.flatMap { $0 }.sorted() }
+        if capacities.reduce(0, +) < count {
+            var order = similarity
+            for token in changed.joined() { order[token] = -.infinity }
+            return Ranking.smallest(count, of: order).sorted()
+        }
         let shares = Apportionment.share(count, among: capacities.map(Double.init), capacities: capacities)
         return changed.indices.flatMap { frame in
             let tokens = changed[frame]

@@ -36,6 +36,6 @@ extension RecipeRegistry {
         describe(
             "evlgen", "Blends each cell with its likes in other frames and keeps every k-th frame.",
             source: "EVLGen (SimVLG), arXiv 2310.03291 (temporal merging, without learnt projections)",
-            merger: SoftTemporalMerger.self, rows: [37]),
+            merger: SoftTemporalMerger.self, rows: [37], licence: "BSD-3-Clause"),
     ]
 }

@@ -1,20 +1,19 @@
 internal import TensorOps
-internal import TokenCore
+package import TokenCore
 
 /// Segments of frames that fall into one cluster.
 ///
-/// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117), section 3.2. DPC-KNN joins the mean tokens of the
-/// frames into `ratio T` clusters, which need not lie together in time. Of each cluster only its longest runs of frames
-/// stay, and none of one frame; the frames between them go to the longer of the runs next to them, of equals to the
-/// earlier.
+/// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117). DPC-KNN joins the mean tokens of the frames into
+/// `ratio T` clusters, which need not lie together in time. Of each cluster only its longest runs of frames stay, and
+/// none of one frame; the frames between them go to the longer of the runs next to them, of equals to the earlier.
 ///
 /// Shapes: `[T, D]` to at most T segments. A clip without any run of two frames is one segment.
 /// Cost: O(T N D + T^2 D).
-struct FrameClusterSegmenter: TemporalSegmenter {
-    static let descriptor = StageDescriptor(
+package struct FrameClusterSegmenter: TemporalSegmenter {
+    package static let descriptor = StageDescriptor(
         name: "frame-clusters", kind: .segment,
         summary: "Clusters the frames and makes the clusters contiguous in time.",
-        source: "PruneVid, arXiv 2412.16117, section 3.2",
+        source: "PruneVid, arXiv 2412.16117",
         parameters: [
             .real("segment-ratio", 0.25, in: 0...1, "Clusters of frames, as a share of the frames."),
             .whole("neighbours", 7, in: 1...1000, "Nearest neighbours that make up the density of a frame or token."),
@@ -24,16 +23,17 @@ struct FrameClusterSegmenter: TemporalSegmenter {
     private let ratio: Double
     private let neighbours: Int
 
-    init(_ values: ParameterValues) {
+    package init(_ values: ParameterValues) {
         ratio = values.real("segment-ratio")
         neighbours = values.whole("neighbours")
     }
 
-    func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
+    package func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
         try input.checkCancellation()
         let count = max(Int(Double(input.grid.shape.frames) * ratio), 1)
         let clusters = input.frameMeans().withUnsafeBufferPointer {
-            DensityPeaks($0, channels: input.channels, count: count, neighbours: neighbours)
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
         }
         return Self.contiguous(clusters.assignment)
     }

@@ -1,20 +1,20 @@
 internal import TensorOps
-internal import TokenCore
+package import TokenCore
 
 /// Segments between the least smooth transitions of the video.
 ///
-/// Source: FastVID's dynamic segmentation (arXiv 2503.11187, section 3.2) and FlashVID's (arXiv 2602.08024, section
-/// 3.2), which are one operator on different vectors. With `s[t] = cos(g[t], g[t+1])` of one vector a frame, time is cut
-/// at every transition with `s < tau`, and at the lowest ones until there are `min-segments` segments. FastVID compares
-/// the features of the vision tower's pooling head, FlashVID each frame's mean token.
+/// Source: FastVID's dynamic segmentation (arXiv 2503.11187) and FlashVID's (arXiv 2602.08024), which are one
+/// operator on different vectors. With `s[t] = cos(g[t], g[t+1])` of one vector a frame, time is cut at every
+/// transition with `s < tau`, and at the lowest ones until there are `min-segments` segments. FastVID compares the
+/// features of the vision tower's pooling head, FlashVID each frame's mean token.
 ///
 /// Shapes: `[T, F]` to at most T segments. Of equal transitions the earlier one is cut first.
 /// Cost: O(T F), and O(T N D) for mean tokens.
-struct TransitionSegmenter: TemporalSegmenter {
-    static let descriptor = StageDescriptor(
+package struct TransitionSegmenter: TemporalSegmenter {
+    package static let descriptor = StageDescriptor(
         name: "transition", kind: .segment,
         summary: "Cuts time where neighbouring frames are least alike.",
-        source: "FastVID, arXiv 2503.11187, section 3.2; FlashVID, arXiv 2602.08024, section 3.2",
+        source: "FastVID, arXiv 2503.11187; FlashVID, arXiv 2602.08024",
         parameters: [
             .real("segment-tau", 0.9, in: -1...1, "Cosine of neighbouring frames below which time is always cut."),
             .whole("min-segments", 8, in: 1...1_000_000, "Segments there are at least, as far as there are frames."),
@@ -32,15 +32,15 @@ struct TransitionSegmenter: TemporalSegmenter {
     private let fewest: Int
     private let vectors: Vectors
 
-    init(_ values: ParameterValues) {
+    package init(_ values: ParameterValues) {
         threshold = Float(values.real("segment-tau"))
         fewest = values.whole("min-segments")
         vectors = values.choice("frame-vectors", as: Vectors.self)
     }
 
-    var needs: Set<Signal> { vectors == .features ? [.frameFeatures] : [] }
+    package var needs: Set<Signal> { vectors == .features ? [.frameFeatures] : [] }
 
-    func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
+    package func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
         try input.checkCancellation()
         let frames = input.grid.shape.frames
         let features = vectors == .features ? input.grid.frameFeatures.map { TensorBuffer($0) } : nil

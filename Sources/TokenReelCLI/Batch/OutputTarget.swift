@@ -123,6 +123,11 @@ enum OutputNames {
         }
     }
 
+    /// The same names for folders: `folder/below/name`.
+    static func folders(for inputs: [BatchInput], in folder: String) -> [String] {
+        targets(for: inputs, in: folder).map { String($0.name.dropLast(suffix.count)) }
+    }
+
     private static let suffix = ".safetensors"
 
     /// An address or a name from a pipe may hold anything; a name from a folder keeps its folders.

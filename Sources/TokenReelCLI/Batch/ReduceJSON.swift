@@ -84,21 +84,8 @@ enum ReduceJSON {
         ])
     }
 
-    /// The members every error has, absent ones as null.
-    static func describe(_ error: TokenReelError) -> JSONValue {
-        .members([
-            "code": .string(error.code.name), "subject": .string(error.subject), "found": .string(error.found),
-            "allowed": error.allowed.map(JSONValue.string) ?? .null,
-            "remedy": error.remedy.map(JSONValue.string) ?? .null,
-        ])
-    }
-
-    static func describe(_ shape: GridShape) -> JSONValue {
-        .members([
-            "frames": .integer(shape.frames), "rows": .integer(shape.rows), "columns": .integer(shape.columns),
-            "channels": .integer(shape.channels),
-        ])
-    }
+    static func describe(_ error: TokenReelError) -> JSONValue { error.json }
+    static func describe(_ shape: GridShape) -> JSONValue { shape.json }
 
     static func describe(_ video: VideoInfo) -> JSONValue {
         .members([

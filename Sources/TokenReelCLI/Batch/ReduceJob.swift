@@ -3,6 +3,12 @@ internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
 
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
 /// The reduction of one input of a batch.
 struct ReduceJob: Sendable {
     let pipeline: Pipeline
@@ -10,9 +16,18 @@ struct ReduceJob: Sendable {
     let output: OutputTarget
     let dtype: TokenDType
     let sourceName: String?
+    let keyframes: Keyframes?
     let createsFolder: Bool
     let resumes: Bool
     let isDryRun: Bool
+
+    /// Frames to write beside the tokens.
+    struct Keyframes: Sendable {
+        let folder: String
+        let count: Int
+
+        var areThere: Bool { FileManager.default.fileExists(atPath: folder + "/manifest.json") }
+    }
 
     /// How the job ended.
     struct Outcome: Sendable {
@@ -45,7 +60,8 @@ struct ReduceJob: Sendable {
             let forecast = try pipeline.forecast(opened)
             return Outcome(status: .planned, input: input.source, output: output, forecast: forecast)
         }
-        if resumes, case .file(let path) = output, let file = try? TokenSequenceFile(path: path),
+        if resumes, keyframes?.areThere ?? true, case .file(let path) = output,
+            let file = try? TokenSequenceFile(path: path),
             try pipeline.wouldReproduce(file, from: opened, as: dtype)
         {
             return Outcome(status: .skipped, input: input.source, output: output)
@@ -59,6 +75,10 @@ struct ReduceJob: Sendable {
                 "\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")
         }
         let start = ContinuousClock.now
+        if let keyframes {
+            try pipeline.exportKeyframes(
+                of: reduced, from: opened, to: keyframes.folder, atMost: keyframes.count)
+        }
         switch output {
         case .standardOutput:
             try reduced.sequence.write(

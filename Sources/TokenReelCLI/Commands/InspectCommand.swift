@@ -1,29 +1,95 @@
 internal import ArgumentParser
 internal import TokenCore
 internal import TokenReel
+internal import VideoDecoding
 
 /// `tokenreel inspect`.
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Tell what a file of reduced tokens or a token grid holds, and check it.",
+        commandName: "inspect",
+        abstract: "Tell what a file of reduced tokens or a token grid holds, check it, and show it over its video.",
         discussion: "Exits with 3 if the file is damaged or contradicts itself.")
 
     @Argument(help: "The file.")
     var file: String
 
+    @Option(help: ArgumentHelp("The video that the tokens were made from, to draw on.", valueName: "video"))
+    var source: String?
+
+    @Option(help: ArgumentHelp("Write a page that shows what became of every patch.", valueName: "file.html"))
+    var report: String?
+
+    @Option(help: ArgumentHelp("Write a picture of the frames with their patches.", valueName: "file.png"))
+    var map: String?
+
+    @Option(
+        help: ArgumentHelp("Write the video with the patches drawn over it; needs --source.", valueName: "file.mp4"))
+    var overlay: String?
+
+    @Option(help: "Frames on a page or picture at most, spread evenly. (default: 240 on a page, 60 on a picture)")
+    var frames: Int?
+
+    @Flag(help: "Replace files that are there.")
+    var overwrite = false
+
     @Flag(help: "Report as JSON on standard output.")
     var json = false
 
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+    @OptionGroup(title: "Talk") var talk: TalkOptions
+
+    mutating func validate() throws {
+        guard overlay == nil || source != nil else {
+            throw ValidationError("--overlay needs the video; name it with --source.")
+        }
+        guard source == nil || [report, map, overlay].contains(where: { $0 != nil }) else {
+            throw ValidationError("--source is drawn on by --report, --map and --overlay; name one of them.")
+        }
+        if let frames, frames < 1 { throw ValidationError("--frames must be 1 or more, not \(frames).") }
+    }
+
     func run() throws {
-        try Console(verbosity: .normal).ending { () throws(TokenReelError) in
-            let facts = try TokenFile.open(file).facts
+        let console = talk.console
+        try console.ending { () throws(TokenReelError) in
+            for path in [report, map, overlay].compactMap(\.self) {
+                let inputs = [InputSource.file(file)] + (source.map { [InputSource(argument: $0)] } ?? [])
+                try OutputTarget.file(path).check(against: inputs, mayOverwrite: overwrite)
+            }
+            let opened = try TokenFile.open(file)
+            try draw(opened, console)
             if json {
-                try Console.result(JSONValue.object(ReduceJSON.header + facts).text)
-            } else {
-                try Console.result(Self.text(facts))
+                try Console.result(JSONValue.object(ReduceJSON.header + opened.facts).text)
+            } else if console.verbosity != .quiet {
+                try Console.result(Self.text(opened.facts))
             }
             return .success
         }
+    }
+
+    private func draw(_ opened: TokenFile, _ console: Console) throws(TokenReelError) {
+        guard [report, map, overlay].contains(where: { $0 != nil }) else { return }
+        guard case .sequence(let tokens) = opened else {
+            throw TokenReelError(
+                .unsupportedInput, subject: file, found: "a token grid, unreduced", allowed: "a file of reduced tokens")
+        }
+        var pictures: SourcePictures?
+        if let source {
+            let cancellation = Interruption.cancellation
+            let video = try OpenInput(InputSource(argument: source), limits: limits.limits, cancellation: cancellation)
+            pictures = try SourcePictures(of: tokens, in: video, limits: limits.limits, cancellation: cancellation)
+        }
+        for notice in pictures?.notices ?? [] { console.say("note: \(Console.printable(notice))") }
+        if let report {
+            let shown = tokens.frames(atMost: frames ?? 240)
+            let title = ([InputSource.file(file)] + (source.map { [InputSource(argument: $0)] } ?? [])).map(\.name)
+                .joined(separator: " over ")
+            try OutputFile.write(tokens.page(title: title, frames: shown, pictures: pictures), to: report)
+        }
+        if let map {
+            let sheet = try tokens.contactSheet(of: tokens.frames(atMost: frames ?? 60), on: pictures)
+            try OutputFile.write(sheet.encoded(as: .png), to: map)
+        }
+        if let overlay, let pictures { try tokens.writeOverlay(on: pictures, to: overlay) }
     }
 
     /// Names and values in two columns; what is inside an object is indented.

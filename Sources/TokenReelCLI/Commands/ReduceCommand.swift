@@ -26,6 +26,15 @@ struct ReduceCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder for the results of several inputs.", valueName: "folder"))
     var outDir: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Also write the most informative frames as JPEG with a manifest; of several inputs each in a folder of its own.",
+            valueName: "folder"))
+    var framesOut: String?
+
+    @Option(help: "Frames that --frames-out writes at most. (default: 32)")
+    var maxFramesOut: Int?
+
     @OptionGroup(title: "Method") var method: MethodOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
@@ -66,6 +75,12 @@ struct ReduceCommand: ParsableCommand {
         if let threads, !(1...1024 ~= threads) {
             throw ValidationError("--threads must be 1 to 1024, not \(threads).")
         }
+        guard maxFramesOut == nil || framesOut != nil else {
+            throw ValidationError("--max-frames-out limits --frames-out; name a folder with that.")
+        }
+        if let maxFramesOut, maxFramesOut < 1 {
+            throw ValidationError("--max-frames-out must be 1 or more, not \(maxFramesOut).")
+        }
         guard sourceName == nil || inputs.count == 1 else {
             throw ValidationError("--source-name names one input, not \(inputs.count).")
         }
@@ -99,13 +114,21 @@ struct ReduceCommand: ParsableCommand {
         let targets =
             output.map { [OutputTarget(argument: $0)] } ?? OutputNames.targets(for: inputs, in: folder)
         for target in targets { try target.check(against: inputs.map(\.source), mayOverwrite: overwrite) }
+        let keyframes = keyframeFolders(for: inputs)
         return ReduceBatch(
-            jobs: zip(inputs, targets).map { input, target in
+            jobs: zip(inputs, targets).enumerated().map { index, job in
                 ReduceJob(
-                    pipeline: pipeline, input: input, output: target, dtype: dtype, sourceName: sourceName,
-                    createsFolder: outDir != nil, resumes: resume, isDryRun: dryRun)
+                    pipeline: pipeline, input: job.0, output: job.1, dtype: dtype, sourceName: sourceName,
+                    keyframes: keyframes?[index], createsFolder: outDir != nil, resumes: resume, isDryRun: dryRun)
             }, simultaneous: jobs,
             progress: ProgressDisplay(isShown: talk.showsProgress, total: inputs.count))
+    }
+
+    /// Where the frames of each input go, if they are wanted.
+    private func keyframeFolders(for inputs: [BatchInput]) -> [ReduceJob.Keyframes]? {
+        guard let framesOut else { return nil }
+        let folders = inputs.count == 1 ? [framesOut] : OutputNames.folders(for: inputs, in: framesOut)
+        return folders.map { ReduceJob.Keyframes(folder: $0, count: maxFramesOut ?? 32) }
     }
 
     private func checkedFolder() throws(TokenReelError) -> String? {

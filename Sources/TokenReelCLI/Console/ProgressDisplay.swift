@@ -30,6 +30,16 @@ final class ProgressDisplay: Sendable {
 
     /// Takes news about one input.
     func update(_ index: Int, named name: String, _ progress: PipelineProgress) {
+        update(index) { elapsed, finished, total in Self.line(name, progress, elapsed: elapsed, finished, total) }
+    }
+
+    /// Takes news about a comparison.
+    func update(_ progress: ComparisonProgress) {
+        update(0) { _, _, _ in "\(progress.done + 1) of \(progress.total) reductions  \(progress.method)" }
+    }
+
+    /// Shows a line about one input, unless another was shown just before.
+    private func update(_ index: Int, line: (_ elapsed: Double, _ finished: Int, _ total: Int) -> String) {
         guard isShown else { return }
         let now = ContinuousClock.now
         state.withLock { state in
@@ -41,7 +51,7 @@ final class ProgressDisplay: Sendable {
             }
             if state.lastShown == nil, !Terminal.isInteractive, now - start < interval { return }
             state.lastShown = now
-            show(Self.line(name, progress, elapsed: (now - start) / .seconds(1), state.finished, total), &state)
+            show(line((now - start) / .seconds(1), state.finished, total), &state)
         }
     }
 

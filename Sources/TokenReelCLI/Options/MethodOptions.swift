@@ -3,8 +3,6 @@ public import ArgumentParser
 internal import TokenCore
 internal import TokenReduction
 public import TokenReel
-internal import VideoDecoding
-internal import VisionEncoding
 
 extension TokenDType: ExpressibleByArgument {}
 
@@ -52,16 +50,7 @@ struct MethodOptions: ParsableArguments {
     @Option(help: "Keep this many tokens for each frame, shared among the frames.")
     var perFrame: Int?
 
-    @Option(
-        help: ArgumentHelp(
-            "Look for what these words say; needs --query-model, or --model with CLIP or SigLIP.", valueName: "text"))
-    var query: String?
-
-    @Option(help: ArgumentHelp("Look for the thing in this picture.", valueName: "file"))
-    var queryImage: String?
-
-    @Option(help: ArgumentHelp("Look for embeddings [M, D] in token space.", valueName: "file.safetensors"))
-    var queryEmbedding: String?
+    @OptionGroup(title: "Method") var query: QueryOptions
 
     @Option(help: ArgumentHelp("Entries of the codebook, for methods that hash.", valueName: "K|auto"))
     var codebook: CodebookArgument?
@@ -76,9 +65,6 @@ struct MethodOptions: ParsableArguments {
         guard [keep != nil, tokens != nil, perFrame != nil].count(where: { $0 }) <= 1 else {
             throw ValidationError("Give only one of --keep, --tokens and --per-frame.")
         }
-        guard [query, queryImage, queryEmbedding].count(where: { $0 != nil }) <= 1 else {
-            throw ValidationError("Give only one of --query, --query-image and --query-embedding.")
-        }
     }
 
     /// Puts these choices into a pipeline with the encoder of `model`.
@@ -92,20 +78,6 @@ struct MethodOptions: ParsableArguments {
         pipeline.request.asPublished = asPublished
         pipeline.request.allowSubstitute = allowSubstitute
         try pipeline.validate()
-        if let query {
-            let question = try model.question(query, to: pipeline.encoder)
-            pipeline.question = question
-            pipeline.queryDescription = Pipeline.describeQuery(text: query, question)
-        }
-        if let queryImage {
-            let limits = pipeline.decodeOptions.limits
-            let image = try VideoDecoder.image(.file(queryImage), size: .display, limits: limits)
-            pipeline.exemplar = try pipeline.encoder.query(from: image)
-            pipeline.queryDescription = try Pipeline.describeQuery("image", path: queryImage)
-        }
-        if let queryEmbedding {
-            pipeline.request.query = try Query(path: queryEmbedding)
-            pipeline.queryDescription = try Pipeline.describeQuery("embedding", path: queryEmbedding)
-        }
+        try query.apply(to: &pipeline, model)
     }
 }

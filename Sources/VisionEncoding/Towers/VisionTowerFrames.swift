@@ -11,11 +11,21 @@ extension VisionTower {
             ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
     }
 
-    /// The tokens' space, and where the model's newline goes if it has one.
+    /// The tokens' space, the part of a frame that is encoded, and where the model's newline goes if it has one.
     public var facts: [String: String] {
         var facts = ["space": space.rawValue]
+        facts["centre_square"] = centreShare.map { "\($0)" }
         if newline != nil { facts["newline"] = "after the last token" }
         return facts
+    }
+
+    /// The side of the square that the image processor cuts from the middle of a frame, as CLIP's do, as a share of the
+    /// frame's shorter edge.
+    private var centreShare: Double? {
+        guard let crop = preprocessor.settings.crop, case .shortestEdge(let edge) = preprocessor.settings.size else {
+            return nil
+        }
+        return Double(crop.width) / Double(edge)
     }
 
     static func name(
@@ -28,9 +38,12 @@ extension VisionTower {
             + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency), \(precision.rawValue)"
     }
 
-    /// What the folder's image processor does.
+    /// Whether the image processor leaves the frame whole.
+    public var showsWholeFrame: Bool { preprocessor.settings.crop == nil }
+
+    /// What the folder's image processor does, or the same without cutting anything off.
     static func preprocessor(
-        _ folder: CheckpointFolder, _ configuration: TowerConfiguration
+        _ folder: CheckpointFolder, _ configuration: TowerConfiguration, showsWholeFrame: Bool
     ) throws(TokenReelError) -> ImagePreprocessor {
         let preprocessor = try ImagePreprocessor(folder: folder.path)
         let side = configuration.imageSide
@@ -41,7 +54,11 @@ extension VisionTower {
                     + "from preprocessor_config.json",
                 allowed: "\(side) x \(side), the image_size of config.json")
         }
-        return preprocessor
+        guard showsWholeFrame else { return preprocessor }
+        var settings = preprocessor.settings
+        settings.size = .exact(width: side, height: side)
+        settings.crop = nil
+        return try ImagePreprocessor(settings)
     }
 
     /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.

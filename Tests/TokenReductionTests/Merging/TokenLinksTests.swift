@@ -27,8 +27,8 @@ import TokenReduction
 
     @Test(arguments: [("kvmerger", "epsilon"), ("cove", "tau")])
     func belowTheThresholdSetsAreComparedByTheirMeans(_ method: String, _ threshold: String) throws {
-        // Radians: a set that drifts, and two tokens further on. The gap behind the set is the smaller one from its last
-        // token, but not from its mean.
+        // Radians: a set that drifts, and two tokens further on. The gap behind the set is the smaller one from its
+        // last token, but not from its mean.
         let grid = try line([0, 0.1, 0.2, 0.5, 0.85].map(tan))
         #expect(try sizes(method, grid, 2, [threshold: "-1"]) == [4, 1])
         #expect(try sizes(method, grid, 2, [threshold: "0.98"]) == [3, 2])

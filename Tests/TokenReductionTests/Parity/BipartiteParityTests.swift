@@ -168,6 +168,38 @@ import TokenReduction
             reduction.plan.applied(to: grid.values, channels: grid.shape.channels).array,
             fixture.floats("expected.tokens"))
     }
+
+    // MARK: Formulas without a reference fixture, computed in double precision
+
+    @Test(arguments: ["auroracap", "tinychart"])
+    func constantPaceOverLayers(_ recipe: String) throws {
+        let fixture = try Fixture("oracle-\(recipe)/layers")
+        let (reduction, grid) = try reduce(
+            fixture, with: recipe, ["rounds": "\(try #require(fixture.parameters["rounds"] as? Int))"],
+            keeping: .ratio(try #require(fixture.parameters["kept"] as? Double)))
+        expectReduction(reduction, fixture, of: grid)
+    }
+
+    @Test(arguments: ["spread", "rank"])
+    func langdc(_ name: String) throws {
+        let fixture = try Fixture("oracle-langdc/\(name)")
+        let given = fixture.parameters
+        let grid = try fixture.grid()
+        let recipe = try RecipeRegistry.recipe(
+            named: "langdc",
+            parameters: [
+                "density": name, "segments": "\(try #require(given["segments"] as? Int))",
+                "floor": "\(try #require(given["floor"] as? Double))",
+                "sharpness": "\(try #require(given["sharpness"] as? Int))",
+            ])
+        let count = try #require(given["count"] as? Int)
+        let reduction = try recipe.reduce(grid, ReductionRequest(budget: .tokens(count)))
+        expectReduction(reduction, fixture, of: grid)
+        let counts = reduction.segments.map { segment in
+            Int32(reduction.plan.anchors.filter { segment.frames.contains(Int($0) / grid.shape.tokensPerFrame) }.count)
+        }
+        #expect(counts == fixture.integers("expected.segment_counts"))
+    }
 }
 
 extension Fixture {

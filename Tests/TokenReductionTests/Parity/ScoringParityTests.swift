@@ -108,9 +108,9 @@ import TokenReduction
     func rlt(_ name: String) throws {
         let fixture = try Fixture("rlt/\(name)")
         let shape = fixture.shape("pixels")
-        var change = try fixture.flag("normalize") ? PixelChange.normalized : .raw
-        change.framesPerGroup = try fixture.whole("tubelet_size")
-        change.patchSize = try fixture.whole("patch_size")
+        let change = try TubeletChange(
+            units: fixture.flag("normalize") ? TubeletChange.normalized.units : TubeletChange.raw.units,
+            framesPerGroup: fixture.whole("tubelet_size"), patchSize: fixture.whole("patch_size"))
         let pixels = fixture.integers("pixels").withUnsafeBytes { Array($0) }
         let changes = pixels.withUnsafeBufferPointer {
             change.map(of: $0, frames: shape[0], height: shape[1], width: shape[2])

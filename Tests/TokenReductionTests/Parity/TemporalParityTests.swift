@@ -2,7 +2,8 @@ import Testing
 import TokenCore
 import TokenReduction
 
-/// Window and keep-and-merge methods: against the original's output where it runs, else against NumPy from the formulas.
+/// Window and keep-and-merge methods: against the original's output where it runs, else against NumPy from the
+/// formulas.
 @Suite struct TemporalParityTests {
     private func published(
         _ method: String, _ grid: TokenGrid, _ parameters: [String: String], _ budget: TokenBudget = .ratio(0.5)

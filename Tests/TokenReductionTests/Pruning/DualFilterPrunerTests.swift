@@ -31,8 +31,8 @@ import TokenReduction
     }
 
     @Test func aTokenNeedsTheQuestionOrOneWordOfIt() throws {
-        // Attention at temperature 1/ln 2, that is 2^cos: a word looks at its own token with 2/7 and at others with 1/7.
-        // Token 0 has all of one word; token 1 some of both: 2^0.8 and 2^0.6 over their sums.
+        // Attention at temperature 1/ln 2, that is 2^cos: a word looks at its own token with 2/7 and at others with
+        // 1/7.
         let words: [[Float]] = [[1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0]]
         let parameters = ["key-share": "0", "temperature": "1.442695"]
         // Shares of all attention: token 2 has (1/7 + 2/7 + 2/7) / 3 = 0.238, token 0 0.190, others 0.143.
