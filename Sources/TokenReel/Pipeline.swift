@@ -34,6 +34,8 @@ public struct Pipeline: Sendable {
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
+    /// A picture of the thing to look for, as ``FrameEncoder/query(from:)`` of the same ``encoder`` turned it into vectors.
+    public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
 
@@ -64,19 +66,32 @@ public struct Pipeline: Sendable {
     /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
     public var availableSignals: Set<Signal> { encoder.signals.union([.pixelChange]) }
 
-    /// Turns a picture of the thing to look for into a query of the space that ``method`` looks for it in.
-    ///
-    /// - Throws: What ``FrameEncoder/query(from:signals:)`` throws, and ``TokenReelError/Code/invalidArgument`` for an
-    ///   unknown method or parameter.
-    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
-        try encoder.query(from: image, signals: try wantedSignals(isAsked: true))
-    }
+    private var hasQuestion: Bool { question != nil || exemplar != nil || request.hasQuestion }
 
     /// Those that were asked for and those that the method needs; when it is asked something, its pruner runs too.
-    private func wantedSignals(isAsked: Bool) throws(TokenReelError) -> Set<Signal> {
+    private func wantedSignals() throws(TokenReelError) -> Set<Signal> {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { isAsked && $0.kind == .prune }
+        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { hasQuestion && $0.kind == .prune }
         return pruners.reduce(signals.union(recipe.needs)) { $0.union($1.needs) }
+    }
+
+    /// The request with what is looked for put to a grid.
+    func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
+        var request = request
+        request.query = request.query ?? encoded.query
+        if let question {
+            try request.cancellation?.check()
+            request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
+        } else if let exemplar {
+            // Beside patch embeddings of the same length its vectors would be taken for text's.
+            if encoded.grid.patchEmbeddings == nil || exemplar.channels != encoded.grid.shape.channels {
+                request.query = exemplar
+            } else {
+                request.relevance = QueryRelevance.scores(
+                    of: encoded.grid.values, for: exemplar, workers: request.workers)
+            }
+        }
+        return request
     }
 
     /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
@@ -91,7 +106,7 @@ public struct Pipeline: Sendable {
             patchEmbeddings: available.contains(.patchEmbeddings) ? TensorBuffer([]) : nil,
             maps: Dictionary(uniqueKeysWithValues: maps))
         var request = request
-        request.relevance = question != nil || request.hasQuestion ? [] : nil
+        request.relevance = hasQuestion ? [] : nil
         request.query = nil
         _ = try recipe.reduce(grid, request)
     }
@@ -144,7 +159,7 @@ public struct Pipeline: Sendable {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
-        encoding.signals = try wantedSignals(isAsked: question != nil || request.hasQuestion)
+        encoding.signals = try wantedSignals()
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
