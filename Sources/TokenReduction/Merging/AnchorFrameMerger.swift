@@ -126,7 +126,7 @@ struct AnchorFrameMerger: TokenMerger {
         let centres = input.grid.values.withGatheredRows(tokens, channels: input.channels) {
             DensityPeaks(
                 $0, channels: input.channels, count: count, neighbours: neighbours,
-                breaksTies: !input.asPublished
+                asPublished: input.asPublished
             ).centres
         }.map { tokens[$0] }
         let nearest = CosineNeighbours(

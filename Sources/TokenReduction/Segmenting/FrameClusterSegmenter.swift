@@ -33,7 +33,7 @@ package struct FrameClusterSegmenter: TemporalSegmenter {
         let count = max(Int(Double(input.grid.shape.frames) * ratio), 1)
         let clusters = input.frameMeans().withUnsafeBufferPointer {
             DensityPeaks(
-                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
+                $0, channels: input.channels, count: count, neighbours: neighbours, asPublished: input.asPublished)
         }
         return Self.contiguous(clusters.assignment)
     }
