@@ -1,12 +1,13 @@
-// Public, because TokenDType is, and so must be what it conforms to.
+// Public, because TokenDType and TokenOrder are, and so must be what they conform to.
 public import ArgumentParser
 internal import TokenCore
-internal import TokenReduction
+public import TokenReduction
 public import TokenReel
 internal import VideoDecoding
 internal import VisionEncoding
 
 extension TokenDType: ExpressibleByArgument {}
+extension TokenOrder: ExpressibleByArgument {}
 
 /// `64` or `auto`.
 struct CodebookArgument: ExpressibleByArgument {
