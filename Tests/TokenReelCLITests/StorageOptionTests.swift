@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TokenCore
 import TokenReduction
 import TokenReel
 
@@ -54,6 +55,21 @@ import TokenReel
         let scratch = try ScratchFolder()
         let run = try CommandRun.tokenreel(["reduce", CommandRun.clip, "-o", "a"] + options, in: scratch)
         #expect(run.status != 0 && scratch.names.isEmpty)
+    }
+
+    @Test func aShuffledGridHoldsTheSameNumbers() throws {
+        let scratch = try ScratchFolder()
+        #expect(try CommandRun.tokenreel("encode", CommandRun.clip, "-o", "a", in: scratch).status == 0)
+        #expect(
+            try CommandRun.tokenreel("encode", CommandRun.clip, "-o", "b", "--shuffle", "2", in: scratch).status == 0)
+        let (plain, stacked) = (
+            try TokenGridFile(path: scratch.path("a")), try TokenGridFile(path: scratch.path("b"))
+        )
+        #expect(stacked.metadata["space_to_depth"] == "2" && stacked.grid.shape.channels == 320)
+        let back = try SpaceToDepth(side: 2).unstacked(stacked.grid.values, to: plain.grid.shape)
+        #expect(back.array == plain.grid.values.array)
+        let refused = try CommandRun.tokenreel("encode", CommandRun.clip, "-o", "c", "--shuffle", "3", in: scratch)
+        #expect(refused.status != 0 && refused.errors.contains("multiples of 3"))
     }
 
     @Test func everythingBesideMethodsIsListedToo() throws {

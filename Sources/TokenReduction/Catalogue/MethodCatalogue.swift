@@ -139,7 +139,8 @@ extension MethodCatalogue {
     private static let layouts = [
         CatalogueEntry(
             "space-to-depth", .layout, "Blocks of neighbouring tokens as one long token each, without loss.",
-            usage: "type SpaceToDepth", source: "Token-Shuffle, arXiv 2504.17789", rows: [9], cost: "O(T N D)")
+            usage: "tokenreel encode --shuffle SIDE; type SpaceToDepth", source: "Token-Shuffle, arXiv 2504.17789",
+            rows: [9], cost: "O(T N D)")
     ]
 
     private static let memories = [

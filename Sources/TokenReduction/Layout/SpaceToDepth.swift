@@ -51,6 +51,16 @@ public struct SpaceToDepth: Sendable {
         return moved(values, wide: shape) { ($0, $1) }
     }
 
+    /// `[T, H/s, W/s]` means over the blocks of numbers `[T, H, W]`.
+    fileprivate func blockMeans(_ values: [Float], shape: GridShape) throws(TokenReelError) -> [Float] {
+        let single = try GridShape(frames: shape.frames, rows: shape.rows, columns: shape.columns, channels: 1)
+        let blocks = try stacked(TensorBuffer(values), shape: single).array
+        let size = side * side
+        return stride(from: 0, to: blocks.count, by: size).map { first in
+            blocks[first..<first + size].reduce(0, +) / Float(size)
+        }
+    }
+
     /// Copies each token between its place in the grid and its place in its block; `order` says from which to which, as
     /// (target, source) of (place in the grid, place in the block).
     private func moved(
@@ -72,5 +82,37 @@ public struct SpaceToDepth: Sendable {
                 }
             }
         }
+    }
+}
+
+extension TokenGrid {
+    /// The grid with blocks of tokens as one long token each.
+    ///
+    /// Tokens and patch embeddings are stacked without loss; a signal that is one number for each token becomes its mean
+    /// over the block.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` unless rows and columns are multiples of the side.
+    public func stacked(by layout: SpaceToDepth) throws(TokenReelError) -> TokenGrid {
+        var embeddings: TensorBuffer<Float>?
+        if let patchEmbeddings, patchEmbeddingChannels > 0 {
+            let wide = try GridShape(
+                frames: shape.frames, rows: shape.rows, columns: shape.columns, channels: patchEmbeddingChannels)
+            embeddings = try layout.stacked(patchEmbeddings, shape: wide)
+        }
+        var means: [Signal: TokenMap] = [:]
+        for (signal, map) in maps {
+            var values: [Float] = []
+            for layer in 0..<map.layers {
+                let tokens = layer * shape.tokenCount..<(layer + 1) * shape.tokenCount
+                values += try layout.blockMeans(Array(map.values[tokens]), shape: shape)
+            }
+            means[signal] = TokenMap(layers: map.layers, values: values)
+        }
+        var attention: [Float]?
+        if let saliency { attention = try layout.blockMeans(saliency, shape: shape) }
+        return try TokenGrid(
+            shape: layout.stackedShape(of: shape), values: layout.stacked(values, shape: shape),
+            frameTimes: frameTimes, saliency: attention, frameFeatures: frameFeatures, patchEmbeddings: embeddings,
+            maps: means)
     }
 }

@@ -22,6 +22,20 @@ import TokenReduction
         #expect((stacked.array == values) == (side == 1))
     }
 
+    @Test func signalsOfAGridFollow() throws {
+        let grid = try RandomGrid.withAllSignals(
+            RandomGrid.video(frames: 3, rows: 4, columns: 6, channels: 5, seed: 4))
+        let layout = try SpaceToDepth(side: 2)
+        let stacked = try grid.stacked(by: layout)
+        #expect(stacked.shape.channels == 20 && stacked.patchEmbeddingChannels == 48)
+        #expect(try layout.unstacked(stacked.values, to: grid.shape).array == grid.values.array)
+        let saliency = try #require(grid.saliency)
+        // The block at row 1, column 2 of the second frame: rows 2 and 3, columns 4 and 5.
+        let mean = [40, 41, 46, 47].reduce(Float(0)) { $0 + saliency[$1] } / 4
+        #expect(abs(try #require(stacked.saliency)[6 + 3 + 2] - mean) < 1e-6)
+        #expect(stacked.maps.keys == grid.maps.keys && stacked.frameFeatures == grid.frameFeatures)
+    }
+
     @Test func sidesThatDoNotFitAreRefused() throws {
         let shape = try GridShape(frames: 1, rows: 4, columns: 6, channels: 1)
         #expect(throws: TokenReelError.self) { try SpaceToDepth(side: 4).stackedShape(of: shape) }
