@@ -31,6 +31,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Stores the tokens in fewer bits; nil keeps them as numbers.
+    public var quantization: TokenQuantization?
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -168,7 +170,12 @@ public struct Pipeline: Sendable {
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
-        let sequence = TokenSequence(reduction, of: grid)
+        let exact = TokenSequence(reduction, of: grid)
+        let sequence =
+            try quantization.map { quantization throws(TokenReelError) in
+                try exact.quantized(
+                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
+            } ?? exact
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
@@ -176,7 +183,11 @@ public struct Pipeline: Sendable {
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
             shape: grid.shape, tokensOut: sequence.count, segments: reduction.segments.count,
-            codebookSize: reduction.tokenHash?.count, quality: quality,
+            hash: reduction.tokenHash.map { $0.figures(of: grid, workers: request.workers) },
+            quantization: sequence.quantized.map {
+                QuantizationFigures($0, before: exact.tokens, after: sequence.tokens)
+            },
+            prefixCoverage: reduction.prefixCoverage, codebookSize: reduction.tokenHash?.count, quality: quality,
             stages: (encoded.video?.stages ?? []) + reduction.stageSeconds + [measure],
             seconds: (ContinuousClock.now - start) / .seconds(1), video: encoded.video?.info,
             statistics: encoded.video?.statistics,
