@@ -57,6 +57,11 @@ enum ReduceJSON {
                 "in": .integer(report.tokensIn), "out": .integer(report.tokensOut), "ratio": .number(report.ratio),
             ]),
             "segments": .integer(report.segments), "codebook": report.codebookSize.map(JSONValue.integer) ?? .null,
+            "keyframes": outcome.keyframes.map { selection in
+                .members([
+                    "count": .integer(selection.keyframes.count), "coverage": .number(selection.coverage),
+                ])
+            },
             "quality": .members([
                 "coverage": .number(report.quality.coverage), "coverage_p05": .number(report.quality.coverageP05),
                 "fidelity": .number(report.quality.fidelity), "density": .number(report.quality.density),

@@ -55,6 +55,13 @@ enum ReduceText {
             ))
         lines.append(line("segments", Figures.count(report.segments)))
         if let size = report.codebookSize { lines.append(line("codebook", "\(Figures.count(size)) codes")) }
+        if let selection = outcome.keyframes {
+            lines.append(
+                line(
+                    "pictures",
+                    "\(Figures.count(selection.keyframes.count)) frames, which show \(Figures.fixed(selection.coverage, 3)) "
+                        + "of the tokens"))
+        }
         let quality = report.quality
         lines.append(
             line(
