@@ -68,7 +68,7 @@ let package = Package(
         tests("TensorOps"),
         tests("VideoDecoding"),
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
-        tests("TokenReduction", exclude: ["Fixtures"]),
+        tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],

@@ -215,6 +215,34 @@ def encode(table, bench, cache, **_):
     print("    (2) processor time on one thread; decoding, scaling and encoding less ffmpeg's decoding alone")
 
 
+# GFLOP of a frame: multiply-adds counted twice, without softmax and norms.
+TOWERS = {"siglip-so400m-patch14-384": 666, "clip-vit-large-patch14-336": 382, "siglip-base-patch16-224": 35}
+
+
+def towers(table, bench, cache, **_):
+    """Vision towers of published size with random weights, against transformers on PyTorch."""
+    peer_script = [sys.executable, ROOT / "scripts" / "bench_towers.py"]
+    processors = os.cpu_count()
+    peaks = json.loads(quiet([bench, "products", 5]))
+    for name, work in TOWERS.items():
+        folder = cache / name
+        if not (folder / "config.json").exists():
+            print(f"bench: making a random {name}, once", file=sys.stderr)
+            quiet([*peer_script, "make", name, folder])
+        for precision in [kind for kind in ("f32", "bf16") if kind in peaks]:
+            target = {"f32": "<= 0.55", "bf16": "<= 0.65"}[precision] if "so400m" in name else "< 1"
+            rounds = max(3, 60 // work)
+            medians, said = table.compare(
+                f"{name}, {precision}, a frame",
+                lambda: in_process([bench, "tower", folder, precision, rounds]),
+                {"transformers": lambda: in_process([*peer_script, "time", folder, precision, processors, rounds])},
+                target)
+            rate, peak = work / medians["ours"], peaks[precision] * processors
+            busy = said["ours"]["processor"] / said["transformers"]["processor"] if "transformers" in said else 0
+            print(f"    {rate:.0f} GFLOP/s, {100 * rate / peak:.0f} % of {processors} x {peaks[precision]:.0f} that products "
+                  f"reach alone; processor time {busy:.2f} of the peer's; loads in {said['ours']['loading']:.2f} s")
+
+
 def memory(table, tokenreel, cache, **_):
     for minutes in (1, 10):
         clip = large_clip(cache, minutes)
@@ -246,8 +274,8 @@ def build(table, cache, **_):
     shutil.rmtree(scratch)
 
 
-PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning, build)}
-DEFAULT = [name for name in PARTS if name != "build"]
+PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning, towers, build)}
+DEFAULT = [name for name in PARTS if name not in ("towers", "build")]
 
 
 def main():

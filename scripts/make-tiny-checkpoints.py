@@ -39,20 +39,24 @@ def randomize(model, dtype):
     return model.eval()
 
 
-def head_statistics(attention, store):
-    """Hooks that keep the keys and values of one attention layer."""
-    def keep(name):
-        return lambda module, inputs, output: store.__setitem__(name, output.detach())
-    return [attention.k_proj.register_forward_hook(keep("keys")),
-            attention.v_proj.register_forward_hook(keep("values"))]
+def layer_statistics(index, attention, values, classes):
+    """What methods read of one layer: attentions [B, heads, n, n] and values [B, n, width]."""
+    count, heads = attention.shape[:2]
+    split = values.reshape(count, values.shape[1], heads, -1).transpose(1, 2)
+    expected = {f"received.{index}": attention.mean(1).mean(1), f"value_norms.{index}": split.mean(1).abs().sum(2)}
+    if classes:
+        expected[f"class_attention.{index}"] = attention[:, :, 0].mean(1)
+        alike = torch.softmax(split[:, :, :1] @ split.transpose(2, 3), dim=3)
+        expected[f"semantic_attention.{index}"] = alike.mean(1)[:, 0]
+    return expected
 
 
-def vision_expectations(tower, pixels, layer=-1, classes=False, head=None):
-    """Hidden states of every layer, attention statistics of one, and the pooled output."""
+def vision_expectations(tower, pixels, classes=False, head=None):
+    """Hidden states and attention statistics of every layer, and the pooled output."""
     core = getattr(tower, "vision_model", tower)
-    store = {}
-    hooks = head_statistics(core.encoder.layers[layer].self_attn, store)
-    probe = {}
+    values, probe = [], {}
+    hooks = [layer.self_attn.v_proj.register_forward_hook(lambda module, inputs, output: values.append(output.detach()))
+             for layer in core.encoder.layers]
     if head is not None:
         def attend(module, args, kwargs):
             probe["inputs"] = args
@@ -64,16 +68,11 @@ def vision_expectations(tower, pixels, layer=-1, classes=False, head=None):
     expected["last_hidden_state"] = output.last_hidden_state
     if output.pooler_output is not None:
         expected["pooler_output"] = output.pooler_output
-    attention = output.attentions[layer]
-    expected["received"] = attention.mean(1).mean(1)
-    if classes:
-        expected["class_attention"] = attention[:, :, 0].mean(1)
-    count, heads = attention.shape[0], attention.shape[1]
-    split = {name: value.reshape(count, value.shape[1], heads, -1) for name, value in store.items()}
-    expected["key_means"] = split["keys"].mean(2)
-    expected["value_norms"] = split["values"].norm(dim=3).mean(2)
+    for index, attention in enumerate(output.attentions):
+        expected.update(layer_statistics(index, attention, values[index], classes))
     if head is not None:
         query, keys, values = probe["inputs"]
+        heads = output.attentions[0].shape[1]
         _, weights = torch.nn.functional.multi_head_attention_forward(
             query.transpose(0, 1), keys.transpose(0, 1), values.transpose(0, 1), query.shape[2], heads,
             head.attention.in_proj_weight, head.attention.in_proj_bias, None, None, False, 0.0,
@@ -144,7 +143,7 @@ def clip_vision():
         hidden_act="gelu", attn_implementation="eager"))
     randomize(model, torch.bfloat16)
     pixels = torch.randn(1, 3, 21, 21)
-    expected = vision_expectations(model, pixels, layer=0, classes=True)
+    expected = vision_expectations(model, pixels, classes=True)
     expected["pixels"] = pixels
     write("clip-vision-bf16", model.to(torch.bfloat16), expected)
 
@@ -159,7 +158,7 @@ def siglip():
         attn_implementation="eager"))
     randomize(model, torch.float32)
     pixels = torch.randn(2, 3, 44, 44)
-    expected = vision_expectations(model.vision_model, pixels, layer=1, head=model.vision_model.head)
+    expected = vision_expectations(model.vision_model, pixels, head=model.vision_model.head)
     ids = torch.tensor([[3, 9, 27] + [1] * 8, list(range(30, 41))])
     expected.update(pixels=pixels, ids=ids.int(),
                     text_embeddings=model.text_model(input_ids=ids).pooler_output)
@@ -190,8 +189,10 @@ def llava_onevision():
     randomize(model, torch.float16)
     inner = model.model
     pixels = torch.randn(2, 3, 40, 40)
-    expected = vision_expectations(inner.vision_tower, pixels, layer=-1)
+    expected = vision_expectations(inner.vision_tower, pixels)
     expected["projected"] = inner.multi_modal_projector(expected["hidden.3"])
+    expected["received_pooled"] = torch.nn.functional.interpolate(
+        expected["received.2"].reshape(2, 1, 5, 5), size=[3, 3], mode="bilinear")[:, 0]
     features = inner.get_video_features(
         pixels[None], vision_feature_layer=-1, vision_feature_select_strategy="full", return_dict=True).pooler_output
     features = (features if torch.is_tensor(features) else features[0]).reshape(-1, 20)
@@ -203,6 +204,18 @@ def llava_onevision():
         for key in ["vision_feature_layer", "vision_feature_select_strategy", "projector_hidden_act"]:
             config.pop(key, None)
     write("llava-onevision-f16", model.to(torch.float16), expected, trim, max_shard_size="40KB")
+
+
+def pixel_change():
+    """RLT's difference of two pictures, normalised and averaged over 7 x 5 patches of 6 x 8 pixels."""
+    rows, columns, height, width = 7, 5, 6, 8
+    count = rows * height * columns * width * 3
+    pictures = [torch.tensor([(i * step ^ i >> 5) & 255 for i in range(count)], dtype=torch.uint8) for step in (37, 91)]
+    deviation = torch.tensor([0.229, 0.224, 0.225])
+    now, before = (p.reshape(rows * height, columns * width, 3).double() / 255 / deviation for p in pictures)
+    change = (now - before).abs().permute(2, 0, 1)[None]
+    change = torch.nn.functional.avg_pool2d(change, (height, width)).mean(1)[0]
+    save_file({"change": change.float().contiguous()}, FOLDER.parent / "pixel-change.safetensors")
 
 
 def timed(model, pixels):
@@ -248,5 +261,5 @@ if __name__ == "__main__":
         if arguments.full:
             full(arguments.full)
         else:
-            for family in [clip, clip_vision, siglip, siglip_vision, llava_onevision]:
+            for family in [clip, clip_vision, siglip, siglip_vision, llava_onevision, pixel_change]:
                 family()

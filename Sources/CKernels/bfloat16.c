@@ -54,37 +54,48 @@ BF16 void tr_bf16_pack_transposed(const float *weights, size_t outputs, size_t i
 }
 
 // Six rows times sixty-four outputs: 24 of the 32 registers hold sums, so that each word that is read is used often.
-BF16 static void multiply_tile(const uint32_t *in, size_t stride, const uint32_t *panel, size_t pairs, size_t rows,
-                               size_t columns, int adding, float *out, size_t out_stride) {
-    __mmask16 mask[4];
-    for (size_t j = 0; j < 4; j++)
-        mask[j] = columns >= 16 * (j + 1) ? 0xFFFF
-                  : columns > 16 * j      ? (__mmask16)((1u << (columns - 16 * j)) - 1)
-                                          : 0;
+// The last panel of a matrix may need fewer than its four vectors.
+BF16 static inline __attribute__((always_inline)) void multiply_vectors(
+    const size_t vectors, const uint32_t *in, size_t stride, const uint32_t *panel, size_t pairs, size_t rows,
+    __mmask16 last, int adding, float *out, size_t out_stride) {
     __m512 sums[TILE][4];
 #pragma unroll
     for (size_t r = 0; r < TILE; r++)
 #pragma unroll
-        for (size_t j = 0; j < 4; j++)
-            sums[r][j] = adding && r < rows ? _mm512_maskz_loadu_ps(mask[j], out + r * out_stride + 16 * j)
-                                            : _mm512_setzero_ps();
+        for (size_t j = 0; j < vectors; j++)
+            sums[r][j] = adding && r < rows
+                             ? _mm512_maskz_loadu_ps(j + 1 < vectors ? 0xFFFF : last, out + r * out_stride + 16 * j)
+                             : _mm512_setzero_ps();
     for (size_t pair = 0; pair < pairs; pair++, panel += PANEL) {
         __m512i weights[4];
 #pragma unroll
-        for (size_t j = 0; j < 4; j++) weights[j] = _mm512_loadu_si512(panel + 16 * j);
+        for (size_t j = 0; j < vectors; j++) weights[j] = _mm512_loadu_si512(panel + 16 * j);
 #pragma unroll
         for (size_t r = 0; r < TILE; r++) {
             __m512i value = _mm512_set1_epi32((int)in[r * stride + pair]);
 #pragma unroll
-            for (size_t j = 0; j < 4; j++)
+            for (size_t j = 0; j < vectors; j++)
                 sums[r][j] = _mm512_dpbf16_ps(sums[r][j], (__m512bh)value, (__m512bh)weights[j]);
         }
     }
 #pragma unroll
     for (size_t r = 0; r < TILE; r++)
 #pragma unroll
-        for (size_t j = 0; j < 4; j++)
-            if (r < rows) _mm512_mask_storeu_ps(out + r * out_stride + 16 * j, mask[j], sums[r][j]);
+        for (size_t j = 0; j < vectors; j++)
+            if (r < rows)
+                _mm512_mask_storeu_ps(out + r * out_stride + 16 * j, j + 1 < vectors ? 0xFFFF : last, sums[r][j]);
+}
+
+BF16 static void multiply_tile(const uint32_t *in, size_t stride, const uint32_t *panel, size_t pairs, size_t rows,
+                               size_t columns, int adding, float *out, size_t out_stride) {
+    const size_t vectors = columns >= PANEL ? 4 : (columns + 15) / 16;
+    const __mmask16 last = columns >= 16 * vectors ? 0xFFFF : (__mmask16)((1u << (columns - 16 * (vectors - 1))) - 1);
+    switch (vectors) {
+    case 1: multiply_vectors(1, in, stride, panel, pairs, rows, last, adding, out, out_stride); break;
+    case 2: multiply_vectors(2, in, stride, panel, pairs, rows, last, adding, out, out_stride); break;
+    case 3: multiply_vectors(3, in, stride, panel, pairs, rows, last, adding, out, out_stride); break;
+    default: multiply_vectors(4, in, stride, panel, pairs, rows, last, adding, out, out_stride);
+    }
 }
 
 BF16 static void convert(const float *in, size_t count, uint32_t *out) {

@@ -43,6 +43,10 @@ CLONES void tr_add_scaled(const float *in, float scale, size_t count, float *out
     for (size_t i = 0; i < count; i++) out[i] += scale * in[i];
 }
 
+CLONES void tr_add_absolute_differences(const uint8_t *a, const uint8_t *b, size_t count, uint32_t *out) {
+    for (size_t i = 0; i < count; i++) out[i] += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+}
+
 CLONES size_t tr_argmax(const float *values, size_t count) {
     float best = -INFINITY;
     for (size_t i = 0; i < count; i++) best = values[i] > best ? values[i] : best;

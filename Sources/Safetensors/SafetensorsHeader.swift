@@ -23,60 +23,49 @@ struct SafetensorsHeader {
 
     /// Reads `text`, the header without its length, for a data part of `dataBytes` bytes.
     init(parsing text: [UInt8], dataBytes: Int) throws(TokenReelError) {
-        guard String(validating: text, as: UTF8.self) != nil else {
-            throw Self.invalid("text that is not UTF-8", allowed: "JSON in UTF-8")
-        }
         guard text.first == UInt8(ascii: "{") else {
             throw Self.invalid("a header that does not start with {", allowed: "a JSON object")
         }
-        var scanner = JSONScanner(text)
-        var seenMetadata = false
-        try scanner.object { name, scanner throws(TokenReelError) in
+        let tree = try JSONTree(parsing: text, file: "safetensors header")
+        if let key = tree.repeatedKey { throw Self.invalid("the key \"\(key)\" twice", allowed: "distinct keys") }
+        for (name, value) in try Self.members(of: tree, "the header") {
             if name == "__metadata__" {
-                guard !seenMetadata else { throw Self.twice(name) }
-                seenMetadata = true
-                try readMetadata(&scanner)
+                for (key, value) in try Self.members(of: value, name) {
+                    guard let text = value.string else {
+                        throw Self.invalid("\(value.summary) for the metadata key \"\(key)\"", allowed: "a string")
+                    }
+                    metadata[key] = text
+                }
             } else {
-                guard tensors[name] == nil else { throw Self.twice(name) }
-                tensors[name] = try Self.entry(name, &scanner)
+                tensors[name] = try Self.entry(name, value)
             }
         }
-        try scanner.end()
         try checkCoverage(of: dataBytes)
     }
 
-    private mutating func readMetadata(_ scanner: inout JSONScanner) throws(TokenReelError) {
-        try scanner.object { key, scanner throws(TokenReelError) in
-            guard metadata[key] == nil else { throw Self.twice(key) }
-            metadata[key] = try scanner.string()
+    private static func members(
+        of tree: JSONTree, _ what: String
+    ) throws(TokenReelError) -> [(key: String, value: JSONTree)] {
+        guard case .object(let members) = tree else {
+            throw invalid("\(tree.summary) for \(what)", allowed: "an object")
         }
+        return members
     }
 
-    private static func entry(_ name: String, _ scanner: inout JSONScanner) throws(TokenReelError) -> TensorEntry {
-        var dtype: DType?
-        var shape: [Int]?
-        var offsets: [Int]?
-        var keys = Set<String>()
-        try scanner.object { key, scanner throws(TokenReelError) in
-            guard keys.insert(key).inserted else { throw twice("\(name).\(key)") }
-            switch key {
-            case "dtype":
-                let word = try scanner.string()
-                guard let known = DType(rawValue: word) else {
-                    throw TokenReelError(
-                        .unsupportedInput, subject: "tensor \"\(name)\"", found: "dtype \"\(word)\"",
-                        allowed: DType.allCases.map(\.rawValue).joined(separator: ", "))
-                }
-                dtype = known
-            case "shape": shape = try counts(&scanner)
-            case "data_offsets": offsets = try counts(&scanner)
-            default: try scanner.skipValue()
-            }
+    private static func entry(_ name: String, _ tree: JSONTree) throws(TokenReelError) -> TensorEntry {
+        _ = try members(of: tree, "tensor \"\(name)\"")
+        func value(_ key: StaticString) throws(TokenReelError) -> JSONTree {
+            guard let value = tree[key] else { throw invalid("no \(key) for tensor \"\(name)\"") }
+            return value
         }
-        guard let dtype, let shape, let offsets else {
-            let missing = [dtype == nil ? "dtype" : nil, shape == nil ? "shape" : nil].compactMap(\.self).first
-            throw invalid("no \(missing ?? "data_offsets") for tensor \"\(name)\"")
+        let word = try value("dtype")
+        guard let dtype = word.string.flatMap(DType.init(rawValue:)) else {
+            throw TokenReelError(
+                word.string == nil ? .unreadableInput : .unsupportedInput, subject: "tensor \"\(name)\"",
+                found: "dtype \(word.summary)", allowed: DType.allCases.map(\.rawValue).joined(separator: ", "))
         }
+        let shape = try counts(value("shape"), "the shape of tensor \"\(name)\"")
+        let offsets = try counts(value("data_offsets"), "data_offsets of tensor \"\(name)\"")
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw invalid("data_offsets \(offsets.prefix(4)) for tensor \"\(name)\"", allowed: "[start, end]")
         }
@@ -91,9 +80,18 @@ struct SafetensorsHeader {
         return TensorEntry(dtype: dtype, shape: shape, span: offsets[0]..<offsets[1])
     }
 
-    private static func counts(_ scanner: inout JSONScanner) throws(TokenReelError) -> [Int] {
+    /// Whole numbers written with digits only.
+    private static func counts(_ tree: JSONTree, _ what: String) throws(TokenReelError) -> [Int] {
         var counts: [Int] = []
-        try scanner.array { scanner throws(TokenReelError) in counts.append(try scanner.count()) }
+        guard case .array(let elements) = tree else {
+            throw invalid("\(tree.summary) for \(what)", allowed: "an array")
+        }
+        for element in elements {
+            guard case .integer(let count) = element, count >= 0 else {
+                throw invalid("\(element.summary) in \(what)", allowed: "whole numbers from 0 to \(Int.max)")
+            }
+            counts.append(count)
+        }
         return counts
     }
 
@@ -126,10 +124,6 @@ struct SafetensorsHeader {
         guard end == dataBytes else {
             throw Self.invalid("\(dataBytes) bytes of data", allowed: "\(end), which the header describes")
         }
-    }
-
-    private static func twice(_ key: String) -> TokenReelError {
-        invalid("the key \"\(key)\" twice", allowed: "distinct keys")
     }
 
     private static func invalid(_ found: String, allowed: String? = nil) -> TokenReelError {

@@ -10,4 +10,7 @@
 public enum Exponential {
     /// e to the power of `x`.
     public static func value(_ x: Float) -> Float { expf(x) }
+
+    /// The natural logarithm of `x`.
+    public static func logarithm(_ x: Float) -> Float { logf(x) }
 }

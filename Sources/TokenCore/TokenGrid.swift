@@ -60,13 +60,18 @@ public struct TokenGrid: Sendable {
     public let patchEmbeddings: TensorBuffer<Float>?
     /// Further numbers about each token that came with the grid, by what they say.
     public let maps: [Signal: TokenMap]
+    /// `[channels]`: what the model reads after the last token of a video, such as LLaVA-OneVision's `image_newline`.
+    ///
+    /// It belongs to no place in the video, so it is never reduced and never counted.
+    public let newline: [Float]?
 
     /// Puts a grid together from its parts.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if a part does not have the size that `shape` demands.
     public init(
         shape: GridShape, values: TensorBuffer<Float>, frameTimes: [Double], saliency: [Float]? = nil,
-        frameFeatures: [Float]? = nil, patchEmbeddings: TensorBuffer<Float>? = nil, maps: [Signal: TokenMap] = [:]
+        frameFeatures: [Float]? = nil, patchEmbeddings: TensorBuffer<Float>? = nil, maps: [Signal: TokenMap] = [:],
+        newline: [Float]? = nil
     ) throws(TokenReelError) {
         func check(_ part: String, _ count: Int, _ expected: Int) throws(TokenReelError) {
             guard count == expected else {
@@ -89,6 +94,11 @@ public struct TokenGrid: Sendable {
         for (signal, map) in maps.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             try check(signal.rawValue, map.values.count, map.layers * shape.tokenCount)
         }
+        if let newline, newline.count != shape.channels {
+            throw TokenReelError(
+                .invalidArgument, subject: "token grid", found: "a newline of \(newline.count) numbers",
+                allowed: "\(shape.channels), the length of a token")
+        }
         self.shape = shape
         self.values = values
         self.frameTimes = frameTimes
@@ -96,6 +106,7 @@ public struct TokenGrid: Sendable {
         self.frameFeatures = frameFeatures
         self.patchEmbeddings = patchEmbeddings
         self.maps = maps
+        self.newline = newline
     }
 
     /// Numbers of one patch embedding; 0 without them.

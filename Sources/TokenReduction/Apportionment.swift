@@ -33,4 +33,9 @@ package enum Apportionment {
         }
         return parts
     }
+
+    /// What one of several groups gets of a whole that is spread evenly: none gets more than one above another.
+    static func evenShare(of whole: Int, group: Int, groups: Int) -> Int {
+        (group + 1) * whole / groups - group * whole / groups
+    }
 }

@@ -76,11 +76,19 @@ public struct Recipe: Sendable {
         let total = emitsCodebook && request.codebook != nil ? plan.count : count
         plan = exact?.reconcile(plan, to: total) ?? plan
         clock.lap("reconcile")
+        var prefixCoverage: [Double]?
+        if request.order == .prefix {
+            try input.checkCancellation()
+            let order = PrefixOrder(of: plan, on: grid, workers: input.workers)
+            plan = plan.selecting(order.rows)
+            prefixCoverage = order.coverage
+            clock.lap("order")
+        }
         let relevance = input.relevance(
             of: plan, values: plan.applied(to: grid.values, channels: input.channels))
         return Reduction(
             plan: plan, segments: segments, relevance: relevance, tokenHash: hash,
-            stageSeconds: clock.timings, notices: notices)
+            prefixCoverage: prefixCoverage, stageSeconds: clock.timings, notices: notices)
     }
 
     // MARK: Choices that depend on the request
@@ -105,7 +113,9 @@ public struct Recipe: Sendable {
 
     /// Signals that the recipe needs and neither the grid nor the request brings.
     public func missingSignals(_ grid: TokenGrid, _ request: ReductionRequest) -> [Signal] {
-        Signal.allCases.filter { needs.contains($0) && !isPresent($0, grid, request) }
+        // With a question every pruner runs, so it must have what else it needs.
+        let needs = request.hasQuestion ? needs.union(pruner?.needs ?? []) : needs
+        return Signal.allCases.filter { needs.contains($0) && !isPresent($0, grid, request) }
     }
 
     private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {
@@ -129,7 +139,7 @@ public struct Recipe: Sendable {
                 .invalidArgument, subject: "codebook", found: "a size for method \(name), which has no hashing stage",
                 remedy: "choose a method that hashes with --method, or leave out --codebook")
         }
-        if request.hasQuestion, pruner?.needs.contains(.query) != true {
+        if request.hasQuestion, !stages.contains(where: { type(of: $0).descriptor.readsQuery }) {
             notices.append("Method \(name) does not choose by the query; tokens are scored for it only.")
         }
         return notices
@@ -156,7 +166,8 @@ extension Reduction {
     fileprivate static func empty(of grid: TokenGrid, _ clock: StageClock) -> Reduction {
         let segments = grid.shape.frames > 0 ? [Segment(start: 0, end: grid.shape.frames)] : []
         return Reduction(
-            plan: .identity(0), segments: segments, relevance: nil, tokenHash: nil, stageSeconds: clock.timings,
+            plan: .identity(0), segments: segments, relevance: nil, tokenHash: nil, prefixCoverage: nil,
+            stageSeconds: clock.timings,
             notices: ["The grid has no tokens."])
     }
 }

@@ -34,7 +34,7 @@ public struct RecipeDescriptor: Sendable {
 public enum RecipeRegistry {
     /// Every recipe, the default first.
     public static let recipes: [RecipeDescriptor] =
-        ours + clustering + bipartite + scoring + temporal
+        ours + clustering + bipartite + scoring + temporal + hashing
 
     /// The recipe used when none is named.
     public static let defaultName = "tokenreel"

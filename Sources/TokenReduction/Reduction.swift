@@ -12,6 +12,8 @@ public struct ReductionRequest: Sendable {
     public var relevance: [Float]?
     /// Size of the codebook, for recipes that hash; nil leaves it to the recipe.
     public var codebook: CodebookSize?
+    /// How the output tokens are ordered.
+    public var order = TokenOrder.reading
     /// Follows the reference implementation's rounding and quirks instead of the exact count.
     public var asPublished = false
     /// Lets a method whose signal is missing run on its documented substitute.
@@ -39,6 +41,8 @@ public struct Reduction: Sendable {
     public let relevance: [Float]?
     /// With a hashing recipe, the codes and the codebook.
     public let tokenHash: TokenHash?
+    /// `[plan.count]`: with ``TokenOrder/prefix``, how well the first token, the first two, … stand for the sources.
+    public let prefixCoverage: [Double]?
     /// Wall-clock seconds of each stage that ran, in order.
     public let stageSeconds: [StageTiming]
     /// What a user should know about how the result came to be, in whole sentences.
@@ -47,7 +51,7 @@ public struct Reduction: Sendable {
 
 /// How long one stage took.
 public struct StageTiming: Sendable, Equatable {
-    /// `compare`, one of ``StageKind``, or `reconcile`.
+    /// `compare`, one of ``StageKind``, `reconcile` or `order`.
     public let stage: String
     /// Wall-clock seconds.
     public let seconds: Double

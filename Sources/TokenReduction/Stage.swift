@@ -32,10 +32,13 @@ public struct StageDescriptor: Sendable {
     public let cost: String
     /// Whether its rows may share source tokens.
     public let overlaps: Bool
+    /// Whether it chooses by the query where there is one.
+    public let readsQuery: Bool
 
     init(
         name: String, kind: StageKind, summary: String, source: String, parameters: [Parameter] = [],
-        needs: Set<Signal> = [], substitutes: [Signal: String] = [:], cost: String, overlaps: Bool = false
+        needs: Set<Signal> = [], substitutes: [Signal: String] = [:], cost: String, overlaps: Bool = false,
+        readsQuery: Bool = false
     ) {
         self.name = name
         self.kind = kind
@@ -46,6 +49,7 @@ public struct StageDescriptor: Sendable {
         self.substitutes = substitutes
         self.cost = cost
         self.overlaps = overlaps
+        self.readsQuery = readsQuery || needs.contains(.query)
     }
 }
 

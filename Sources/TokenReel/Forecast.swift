@@ -34,6 +34,7 @@ extension Pipeline {
         switch input.content {
         case .grid(let file): shape = file.grid.shape
         case .video(let source):
+            try rehearse(RecipeRegistry.recipe(named: method, parameters: parameters))
             var options = decodeOptions
             options.cancellation = request.cancellation
             let decoder: VideoDecoder

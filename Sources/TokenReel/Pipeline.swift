@@ -23,11 +23,16 @@ public struct Pipeline: Sendable {
     }
     /// The name of the recipe.
     public var method = RecipeRegistry.defaultName
+    /// Signals that a video's grid carries besides saliency; those that ``method`` needs need not be named.
+    ///
+    /// What ``availableSignals`` does not list is left out.
+    public var signals: Set<Signal> = []
     /// Values for the recipe's parameters, as typed.
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
-    /// A question in words, for an ``encoder`` that is the vision tower of the same checkpoint.
+    /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
+    /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
@@ -54,6 +59,41 @@ public struct Pipeline: Sendable {
     public func validate() throws(TokenReelError) {
         _ = try RecipeRegistry.recipe(named: method, parameters: parameters)
         _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
+    }
+
+    /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
+    public var availableSignals: Set<Signal> { encoder.signals.union([.pixelChange]) }
+
+    /// Turns a picture of the thing to look for into a query of the space that ``method`` looks for it in.
+    ///
+    /// - Throws: What ``FrameEncoder/query(from:signals:)`` throws, and ``TokenReelError/Code/invalidArgument`` for an
+    ///   unknown method or parameter.
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+        try encoder.query(from: image, signals: try wantedSignals(isAsked: true))
+    }
+
+    /// Those that were asked for and those that the method needs; when it is asked something, its pruner runs too.
+    private func wantedSignals(isAsked: Bool) throws(TokenReelError) -> Set<Signal> {
+        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { isAsked && $0.kind == .prune }
+        return pruners.reduce(signals.union(recipe.needs)) { $0.union($1.needs) }
+    }
+
+    /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
+    /// encoder gives lacks what the full one will lack.
+    func rehearse(_ recipe: Recipe) throws(TokenReelError) {
+        let available = availableSignals
+        let shape = try GridShape(frames: 0, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+        let maps = available.intersection(Signal.maps).map { ($0, TokenMap(values: [])) }
+        let grid = try TokenGrid(
+            shape: shape, values: TensorBuffer([]), frameTimes: [], saliency: available.contains(.saliency) ? [] : nil,
+            frameFeatures: available.contains(.frameFeatures) ? [] : nil,
+            patchEmbeddings: available.contains(.patchEmbeddings) ? TensorBuffer([]) : nil,
+            maps: Dictionary(uniqueKeysWithValues: maps))
+        var request = request
+        request.relevance = question != nil || request.hasQuestion ? [] : nil
+        request.query = nil
+        _ = try recipe.reduce(grid, request)
     }
 
     // MARK: Running
@@ -102,7 +142,10 @@ public struct Pipeline: Sendable {
     ) throws(TokenReelError) -> ReducedInput {
         let start = ContinuousClock.now
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        let encoded = try encode(input, progress: progress)
+        if !input.isGrid { try rehearse(recipe) }
+        var encoding = self
+        encoding.signals = try wantedSignals(isAsked: question != nil || request.hasQuestion)
+        let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)

@@ -1,7 +1,7 @@
 public import TokenCore
 internal import TokenReduction
 internal import VideoDecoding
-internal import VisionEncoding
+public import VisionEncoding
 
 extension Pipeline {
     /// Where a result would come from and how it would be made, known before any work.
@@ -20,7 +20,7 @@ extension Pipeline {
         if !input.isGrid {
             strings["model"] = encoder.name
             strings["sampling"] = samplingText
-            strings["centre_square"] = encoder.centreShare.map { "\($0)" }
+            strings.merge(encoder.facts) { _, fact in fact }
         }
         return strings
     }
@@ -36,7 +36,7 @@ extension Pipeline {
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["model"] = encoder.name
         strings["sampling"] = samplingText
-        strings["centre_square"] = encoder.centreShare.map { "\($0)" }
+        strings.merge(encoder.facts) { _, fact in fact }
         return strings
     }
 
@@ -64,9 +64,9 @@ extension Pipeline {
         ]).text
     }
 
-    /// Names a query by its words, for ``queryDescription``.
-    public static func describeQuery(text: String) -> String {
-        JSONValue.members(["text": .string(text)]).text
+    /// Names a question by its words and the model that read them, for ``queryDescription``.
+    public static func describeQuery(text: String, _ question: TextQuery) -> String {
+        JSONValue.members(["text": .string(text), "model": .string(question.model)]).text
     }
 
     private func recipeText() throws(TokenReelError) -> String {

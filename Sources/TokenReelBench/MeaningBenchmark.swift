@@ -137,19 +137,13 @@ private struct EncodedClip {
         var values: [Float] = []
         var saliency: [Float] = []
         var times: [Double] = []
-        var tokens = [Float](repeating: 0, count: encoder.rows * encoder.columns * encoder.channels)
-        var salient = [Float](repeating: 0, count: encoder.rows * encoder.columns)
         var index = 0
         while let frame = try decoder.next() {
             defer { index += 1 }
             if let frames, !frames.contains(index) { continue }
-            try tokens.withUnsafeMutableBufferPointer { tokens in
-                try salient.withUnsafeMutableBufferPointer { salient in
-                    try encoder.encode(frame, tokens: tokens, saliency: salient)
-                }
-            }
-            values += tokens
-            saliency += salient
+            let encoded = try encoder.encode(frame, signals: [.saliency])
+            values += encoded.tokens
+            saliency += encoded.saliency ?? []
             times.append(frame.pts.seconds)
         }
         self.encoder = encoder

@@ -36,8 +36,6 @@ func encodeBenchmark(_ arguments: [String]) throws -> Figures {
     options.sampling = .all
     options.threads = 1
     if let size = encoder.frameSize { options.size = .exactly(width: size.width, height: size.height) }
-    var tokens = [Float](repeating: 0, count: encoder.rows * encoder.columns * encoder.channels)
-    var saliency = [Float](repeating: 0, count: encoder.rows * encoder.columns)
     var encoding = 0.0
     let start = processorSeconds()
     let decoder = try VideoDecoder(.file(video), options: options)
@@ -45,11 +43,7 @@ func encodeBenchmark(_ arguments: [String]) throws -> Figures {
     while let frame = try decoder.next() {
         count += 1
         let encodingStart = processorSeconds()
-        try tokens.withUnsafeMutableBufferPointer { tokens in
-            try saliency.withUnsafeMutableBufferPointer { saliency in
-                try encoder.encode(frame, tokens: tokens, saliency: saliency)
-            }
-        }
+        _ = try encoder.encode(frame, signals: [.saliency])
         encoding += processorSeconds() - encodingStart
     }
     let seconds = processorSeconds() - start

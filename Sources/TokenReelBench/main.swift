@@ -13,6 +13,8 @@ do {
     case "encode": figures = try encodeBenchmark(Array(arguments.dropFirst()))
     case "kmeans": figures = try kmeansBenchmark(Array(arguments.dropFirst()))
     case "holitom": figures = try holitomBenchmark(Array(arguments.dropFirst()))
+    case "tower": figures = try towerBenchmark(Array(arguments.dropFirst()))
+    case "products": figures = try productsBenchmark(Array(arguments.dropFirst()))
     case "meaning": figures = try meaningBenchmark(Array(arguments.dropFirst()))
     default: throw Usage()
     }
@@ -23,6 +25,8 @@ do {
                TokenReelBench encode VIDEO
                TokenReelBench kmeans TOKENS CENTROIDS CHANNELS ITERATIONS    (raw float32 files)
                TokenReelBench holitom FRAMES
+               TokenReelBench tower CHECKPOINT f32|bf16 ROUNDS
+               TokenReelBench products ROUNDS
                TokenReelBench meaning VIDEOS                                (the folder of clips with truth/)
         """
     FileHandle.standardError.write(Data((usage + "\n").utf8))

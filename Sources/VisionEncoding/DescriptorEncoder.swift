@@ -33,8 +33,8 @@ public struct DescriptorEncoder: FrameEncoder {
     public let columns: Int
     /// 80.
     public var channels: Int { Self.channels }
-    /// Always true.
-    public let providesSaliency = true
+    /// Saliency.
+    public let signals: Set<Signal> = [.saliency]
     /// 16 pixels for each row and column.
     public var frameSize: (width: Int, height: Int)? { (columns * Self.patchSide, rows * Self.patchSide) }
 
@@ -53,21 +53,24 @@ public struct DescriptorEncoder: FrameEncoder {
         self.columns = columns
     }
 
-    /// Encodes one frame; see ``FrameEncoder/encode(_:tokens:saliency:)``.
-    public func encode(
-        _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) {
-        try check(frame, tokens: tokens, saliency: saliency)
+    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.
+    public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        try check(frame)
         let planes = ColourPlanes(frame)
-        for row in 0..<rows {
-            for column in 0..<columns {
-                let start = (row * columns + column) * channels
-                describe(
-                    planes.patch(row: row, column: column),
-                    into: UnsafeMutableBufferPointer(rebasing: tokens[start..<start + channels]))
+        let count = rows * columns * channels
+        let tokens = [Float](unsafeUninitializedCapacity: count) { tokens, written in
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let start = (row * columns + column) * channels
+                    describe(
+                        planes.patch(row: row, column: column),
+                        into: UnsafeMutableBufferPointer(rebasing: tokens[start..<start + channels]))
+                }
             }
+            written = count
         }
-        Self.measureDistinctiveness(of: UnsafeBufferPointer(tokens), into: saliency)
+        return EncodedFrame(
+            tokens: tokens, saliency: signals.contains(.saliency) ? Self.distinctiveness(of: tokens) : nil)
     }
 
     /// Writes the groups of one patch one after the other.
@@ -91,18 +94,20 @@ public struct DescriptorEncoder: FrameEncoder {
     ///
     /// What most of the picture looks like is not salient; the odd patch is. This is the spatial half of what attention
     /// to the class token measures in a vision tower.
-    private static func measureDistinctiveness(
-        of tokens: UnsafeBufferPointer<Float>, into saliency: UnsafeMutableBufferPointer<Float>
-    ) {
+    private static func distinctiveness(of tokens: [Float]) -> [Float] {
         var mean = [Float](repeating: 0, count: channels)
-        for start in stride(from: 0, to: tokens.count, by: channels) {
-            for channel in 0..<channels { mean[channel] += tokens[start + channel] }
+        tokens.withUnsafeBufferPointer { tokens in
+            for start in stride(from: 0, to: tokens.count, by: channels) {
+                for channel in 0..<channels { mean[channel] += tokens[start + channel] }
+            }
         }
         mean.withUnsafeMutableBufferPointer { $0.scale(toLength: 1) }
-        for cell in saliency.indices {
-            var cosine: Float = 0
-            for channel in 0..<channels { cosine += tokens[cell * channels + channel] * mean[channel] }
-            saliency[cell] = min(max(1 - cosine, 0), 1)
+        return tokens.withUnsafeBufferPointer { tokens in
+            stride(from: 0, to: tokens.count, by: channels).map { start in
+                var cosine: Float = 0
+                for channel in 0..<channels { cosine += tokens[start + channel] * mean[channel] }
+                return min(max(1 - cosine, 0), 1)
+            }
         }
     }
 }

@@ -15,58 +15,62 @@ public protocol FrameEncoder: Sendable {
     var columns: Int { get }
     /// Numbers of one token.
     var channels: Int { get }
-    /// The side of the square in the middle of a frame that is encoded, as a share of the frame's shorter edge; nil
-    /// where the whole frame is.
-    var centreShare: Double? { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
-    /// Whether ``encode(_:tokens:saliency:)`` writes saliency.
-    var providesSaliency: Bool { get }
+    /// Signals that ``encode(_:signals:)`` can give.
+    var signals: Set<Signal> { get }
+    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for nothing.
+    var newline: [Float]? { get }
+    /// What a token file says about how the tokens came to be, besides ``name``; keys as in the file's metadata.
+    var facts: [String: String] { get }
 
     /// Encodes one frame.
     ///
     /// - Parameters:
     ///   - frame: A picture of ``frameSize``.
-    ///   - tokens: Receives `[rows, columns, channels]`, row-major.
-    ///   - saliency: Receives `[rows, columns]`, each in 0…1, if ``providesSaliency``; untouched otherwise.
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` if the frame or a buffer has another size.
-    func encode(
-        _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError)
+    ///   - signals: What to give besides the tokens; what is not among ``signals`` stays nil.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` if the frame has another size, or no pixels.
+    func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame
 
-    /// Turns an exemplar, a picture of the thing to look for, into query vectors in the space of the tokens.
+    /// The part of a frame that the tokens show, at the size at which it is cut into patches.
+    ///
+    /// - Throws: As ``encode(_:signals:)``.
+    func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame
+
+    /// Turns an exemplar, a picture of the thing to look for, into query vectors.
     ///
     /// A token is as relevant as its best cosine to any of the vectors.
     ///
+    /// - Parameters:
+    ///   - image: A picture of any size.
+    ///   - signals: The signals that the tokens come with: where patch embeddings are among them, the vectors lie in their
+    ///     space, else in that of the tokens.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture can't be encoded.
-    func query(from image: VideoFrame) throws(TokenReelError) -> Query
+    func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query
 }
 
 extension FrameEncoder {
     /// None.
     public var notices: [String] { [] }
-    /// The whole frame.
-    public var centreShare: Double? { nil }
+    /// Nil.
+    public var newline: [Float]? { nil }
+    /// None.
+    public var facts: [String: String] { [:] }
+    /// Turns an exemplar into query vectors in the space of the tokens.
+    ///
+    /// - Throws: As ``query(from:signals:)``.
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try query(from: image, signals: []) }
+    /// The whole frame as it is.
+    public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
 
-    /// Checks that a frame and the buffers for its tokens have the sizes that this encoder states.
-    func check(
-        _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) {
-        if let size = frameSize, size != (frame.width, frame.height) {
+    /// Checks that a frame has pixels, and the size that this encoder states.
+    func check(_ frame: VideoFrame) throws(TokenReelError) {
+        let size = frameSize ?? (frame.width, frame.height)
+        guard size == (frame.width, frame.height), !frame.pixels.isEmpty else {
             throw TokenReelError(
                 .invalidArgument, subject: "frame for \(name)", found: "\(frame.width) x \(frame.height) pixels",
-                allowed: "\(size.width) x \(size.height)", remedy: "scale the frame while decoding")
-        }
-        let cells = rows * columns
-        guard tokens.count == cells * channels else {
-            throw TokenReelError(
-                .invalidArgument, subject: "token buffer for \(name)", found: "\(tokens.count) numbers",
-                allowed: "\(cells * channels) for \(rows) x \(columns) tokens of \(channels)")
-        }
-        guard !providesSaliency || saliency.count == cells else {
-            throw TokenReelError(
-                .invalidArgument, subject: "saliency buffer for \(name)", found: "\(saliency.count) numbers",
-                allowed: "\(cells) for \(rows) x \(columns) tokens")
+                allowed: frame.pixels.isEmpty ? "at least one pixel" : "\(size.width) x \(size.height)",
+                remedy: "scale the frame while decoding")
         }
     }
 }

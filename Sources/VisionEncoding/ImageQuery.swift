@@ -10,9 +10,12 @@ extension DescriptorEncoder {
     /// Only patches whose centre lies in the middle half of the exemplar count, since a rectangle around a thing shows
     /// mostly background near its corners. That gives ten vectors; near-duplicates are dropped.
     ///
+    /// - Parameters:
+    ///   - image: A picture of any size.
+    ///   - signals: Changes nothing: these tokens come with no patch embeddings.
     /// - Returns: 1…10 vectors of unit length.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
-    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
         guard image.width > 0, image.height > 0 else {
             throw TokenReelError(
                 .invalidArgument, subject: "query image", found: "\(image.width) x \(image.height) pixels",
@@ -23,13 +26,7 @@ extension DescriptorEncoder {
             let scale = try DescriptorEncoder(rows: side, columns: side)
             let pixels = side * Self.patchSide
             let frame = AreaAverage(image).scaled(toWidth: pixels, height: pixels)
-            var tokens = [Float](repeating: 0, count: side * side * channels)
-            var saliency = [Float](repeating: 0, count: side * side)
-            try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
-                try saliency.withUnsafeMutableBufferPointer { saliency throws(TokenReelError) in
-                    try scale.encode(frame, tokens: tokens, saliency: saliency)
-                }
-            }
+            let tokens = try scale.encode(frame, signals: []).tokens
             // Centres lie at (2 i + 1) / (2 side); the middle half is 1/4…3/4.
             let middle = (0..<side).filter { side <= 2 * (2 * $0 + 1) && 2 * (2 * $0 + 1) <= 3 * side }
             for row in middle {
@@ -83,7 +80,7 @@ struct AreaAverage {
 
     /// For each of `targets` equal parts of a line of `sources` pixels: its first pixel, and the shares of the pixels
     /// from there on, which sum to 1.
-    private static func shares(of sources: Int, into targets: Int) -> [(first: Int, shares: [Float])] {
+    static func shares(of sources: Int, into targets: Int) -> [(first: Int, shares: [Float])] {
         (0..<targets).map { target in
             // In units of 1/targets of a pixel, so that everything up to the share itself is exact.
             let start = target * sources

@@ -86,7 +86,7 @@ struct CorpusCase: Decodable, CustomStringConvertible {
         ("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", "no dtype"),
         ("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", "no shape"),
         ("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", "no data_offsets"),
-        ("{\"__metadata__\":{\"k\":1}}", "other than a string"),
+        ("{\"__metadata__\":{\"k\":1}}", "1 for the metadata key \"k\""),
         (" {}", "does not start with {"),
         ("{}x", "text after"),
     ])

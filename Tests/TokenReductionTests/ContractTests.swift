@@ -139,7 +139,8 @@ import TokenReduction
 
     @Test(arguments: names)
     func aQueryOfAnotherWidthIsRefused(_ name: String) throws {
-        let grid = try RandomGrid.video(frames: 2, rows: 2, columns: 2, channels: 4, seed: 1)
+        let grid = try RandomGrid.withAllSignals(
+            RandomGrid.video(frames: 2, rows: 2, columns: 2, channels: 4, seed: 1))
         var request = ReductionRequest(budget: .ratio(0.5))
         request.query = try Query(vectors: [1, 2, 3], channels: 3)
         let error = #expect(throws: TokenReelError.self) {

@@ -18,10 +18,12 @@ struct RandomNumbers {
     mutating func vector(_ count: Int) -> [Float] { (0..<count).map { _ in signed() } }
 }
 
-/// Grids that look like video: a background that stays, a patch that moves, a cut, and noise.
+/// Grids that look like video: a background that stays, a patch that moves, a cut, noise, and if asked for
+/// one token of each frame with a huge channel.
 enum RandomGrid {
     static func video(
-        frames: Int, rows: Int, columns: Int, channels: Int, seed: UInt64, hasSaliency: Bool = true
+        frames: Int, rows: Int, columns: Int, channels: Int, seed: UInt64, hasSaliency: Bool = true,
+        hasSinks: Bool = false
     ) throws -> TokenGrid {
         var random = RandomNumbers(seed: seed)
         let scenes = [random.vector(rows * columns * channels), random.vector(rows * columns * channels)]
@@ -32,9 +34,11 @@ enum RandomGrid {
             for cell in 0..<rows * columns {
                 let isObject = cell == (frame * 3) % (rows * columns)
                 let noise: Float = cell % 3 == 0 ? 0.6 : 0.05
+                let isSink = hasSinks && cell == (frame * 5 + 1) % (rows * columns)
                 for channel in 0..<channels {
                     values.append(
-                        (isObject ? object[channel] : scene[cell * channels + channel]) + noise * random.signed())
+                        (isObject ? object[channel] : scene[cell * channels + channel]) + noise * random.signed()
+                            + (isSink && channel == 1 ? 90 : 0))
                 }
             }
         }
@@ -53,10 +57,16 @@ enum RandomGrid {
             let layers = [.objectSaliency, .pixelChange].contains(signal) ? 1 : 3
             maps[signal] = TokenMap(layers: layers, values: (0..<layers * tokens).map { _ in random.unit() })
         }
+        // Scenes of seven frames that change a little from one frame to the next.
+        var feature = random.vector(10)
+        let features = (0..<grid.shape.frames).flatMap { frame in
+            let change = random.vector(10)
+            feature = frame.isMultiple(of: 7) ? change : zip(feature, change).map { $0 + 0.2 * $1 }
+            return feature
+        }
         return try TokenGrid(
             shape: grid.shape, values: grid.values, frameTimes: grid.frameTimes,
-            saliency: grid.saliency ?? (0..<tokens).map { _ in random.unit() },
-            frameFeatures: random.vector(grid.shape.frames * 10),
+            saliency: grid.saliency ?? (0..<tokens).map { _ in random.unit() }, frameFeatures: features,
             patchEmbeddings: TensorBuffer(random.vector(tokens * 12)), maps: maps)
     }
 

@@ -16,19 +16,27 @@ import TokenReduction
         for parameter in descriptor.parameters {
             var isFelt = false
             for seed in 1...6 where !isFelt {
-                let grid = try RandomGrid.video(
-                    frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed), hasSaliency: true)
+                let grid = try RandomGrid.withAllSignals(
+                    seed.isMultiple(of: 2)
+                        ? RandomGrid.patchwork(frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed))
+                        : RandomGrid.video(
+                            frames: 30, rows: 5, columns: 5, channels: 20, seed: UInt64(seed),
+                            hasSinks: seed.isMultiple(of: 3)),
+                    seed: UInt64(seed))
                 var request = ReductionRequest(budget: .ratio(0.1))
-                request.query = try Query(vectors: random.vector(20), channels: 20)
+                request.query = try Query(vectors: random.vector(3 * 20), channels: 20)
                 if descriptor.stages.contains(where: { $0.kind == .hash }) { request.codebook = .auto }
                 // Contextual clusters are what most parameters of merging act on.
                 let others =
                     descriptor.parameters.contains { $0.name == "contextual" } && parameter.name != "contextual"
                     ? ["contextual": "0.5", "plain-mean": "0"] : [:]
                 let base = try RecipeRegistry.recipe(named: name, parameters: others).reduce(grid, request)
-                for value in [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3] {
-                    let text = parameter.isWhole ? "\(Int(value))" : "\(value)"
-                    guard parameter.range.contains(value), let parsed = try? parameter.parse(text),
+                let values = [parameter.range.lowerBound, parameter.range.upperBound, 0.3, 2, 3]
+                let texts =
+                    parameter.choices.isEmpty
+                    ? values.map { parameter.isWhole ? "\(Int($0))" : "\($0)" } : parameter.choices
+                for text in texts {
+                    guard let parsed = try? parameter.parse(text),
                         parsed != others[parameter.name].flatMap(Double.init) ?? parameter.defaultValue
                     else { continue }
                     let changed = try RecipeRegistry.recipe(

@@ -53,9 +53,12 @@ final class RunningCommand {
     private let input = Pipe()
     private let files = try? ScratchFolder()
 
-    init(_ arguments: [String], in folder: ScratchFolder?, keepsInputOpen: Bool) throws {
+    init(
+        _ arguments: [String], of executable: URL = CommandRun.executable, in folder: ScratchFolder?,
+        keepsInputOpen: Bool
+    ) throws {
         guard let files else { throw CocoaError(.fileWriteUnknown) }
-        process.executableURL = CommandRun.executable
+        process.executableURL = executable
         process.arguments = arguments
         if let folder { process.currentDirectoryURL = folder.url }
         process.standardInput = keepsInputOpen ? input : FileHandle.nullDevice
@@ -76,9 +79,9 @@ final class RunningCommand {
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// Waits for the end; a command that hangs is killed, which no test expects.
-    func wait() throws -> CommandRun {
+    func wait(atMost seconds: Double = 90) throws -> CommandRun {
         let watchdog = DispatchWorkItem { [process] in kill(process.processIdentifier, SIGKILL) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 90, execute: watchdog)
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: watchdog)
         process.waitUntilExit()
         watchdog.cancel()
         guard let files else { throw CocoaError(.fileReadUnknown) }
@@ -103,7 +106,7 @@ extension ScratchFolder {
     }
 }
 
-/// A web server for the folder of the sample clip.
+/// A web server for the folder of the sample clip; to a chat request it answers what it was asked, as JSON.
 final class ScratchServer: Sendable {
     let port: Int
     private let process: Process
@@ -111,9 +114,15 @@ final class ScratchServer: Sendable {
     /// Python announces the port that the system gave it.
     static func start() -> ScratchServer? {
         let program = """
-            import http.server, functools, sys
+            import http.server, functools, json, sys
             class Quiet(http.server.SimpleHTTPRequestHandler):
                 def log_message(self, *arguments): pass
+                def do_POST(self):
+                    asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                    if self.path != "/v1/chat/completions": return self.send_error(404)
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(json.dumps({"choices": [{"message": {"content": asked}}]}).encode())
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=sys.argv[1]))
             print(server.server_port, flush=True)
             import threading; threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()

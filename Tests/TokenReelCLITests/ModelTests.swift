@@ -1,13 +1,13 @@
 import Foundation
+import Safetensors
 import TestSupport
 import Testing
+import TokenCore
 import TokenReel
 
 /// `--model` with the tiny checkpoints of the vision towers' own tests.
 @Suite struct ModelTests {
-    private func folder(_ name: String) -> String {
-        SharedFiles.package.appending(path: "Tests/VisionEncodingTests/Fixtures/towers/\(name)").path
-    }
+    private func folder(_ name: String) -> String { TinyCheckpoints.path(name) }
 
     private func reduce(_ name: String, _ more: String...) throws -> CommandRun {
         try CommandRun.tokenreel(
@@ -27,6 +27,27 @@ import TokenReel
         let grid = try #require(inspected["grid"] as? [String: Any])
         #expect(grid["rows"] as? Int == side && grid["columns"] as? Int == side && grid["channels"] as? Int == channels)
         #expect(inspected["tokens"] as? Int == 5 * side * side / 5)
+    }
+
+    @Test func llavasNewlineTravelsWithTheTokensAndIsNotCounted() throws {
+        let scratch = try ScratchFolder()
+        let expected = try SafetensorsFile(path: folder("llava-onevision-f16") + "/expected.safetensors")
+            .floats("image_newline").array
+        func newline(_ file: String) throws -> [Float]? {
+            let sequence = try TokenSequenceFile(path: scratch.path(file))
+            #expect(sequence.sequence.count == 7)
+            #expect(sequence.metadata["newline"] == (sequence.sequence.newline.map { _ in "after the last token" }))
+            return sequence.sequence.newline
+        }
+        let model = ["--model", folder("llava-onevision-f16"), "--frames", "3"]
+        for (space, isThere) in [("pooled", true), ("projected", true), ("tower", false)] {
+            let arguments = ["reduce", CommandRun.clip, "--tokens", "7", "--space", space, "-o", space] + model
+            #expect(try CommandRun.tokenreel(arguments, in: scratch).status == 0)
+            #expect(try newline(space) == (isThere ? expected : nil), "\(space)")
+        }
+        #expect(try CommandRun.tokenreel(["encode", CommandRun.clip, "-o", "grid"] + model, in: scratch).status == 0)
+        #expect(try CommandRun.tokenreel("reduce", "grid", "--tokens", "7", "-o", "later", in: scratch).status == 0)
+        #expect(try newline("later") == expected)
     }
 
     @Test func threadsNeverChangeABit() throws {
@@ -58,6 +79,109 @@ import TokenReel
             let run = try CommandRun.tokenreel(["reduce", CommandRun.clip, "-o", "-"] + options)
             #expect(run.status != 0 && run.output.isEmpty)
             #expect(run.errors.contains(words), "\(run.errors)")
+        }
+    }
+
+    // MARK: Questions and signals
+
+    private func run(_ arguments: String..., in scratch: ScratchFolder) throws -> CommandRun {
+        try CommandRun.tokenreel(arguments, in: scratch)
+    }
+
+    @Test func wordsAreAskedOfAnyTokensThroughAQueryModel() throws {
+        let scratch = try ScratchFolder()
+        let clip = try TinyCheckpoints.clipWithTokenizer(in: scratch)
+        let others = [
+            [], ["--model", folder("llava-onevision-f16")], ["--model", folder("siglip"), "--space", "projected"],
+        ]
+        for (index, model) in others.enumerated() {
+            let arguments =
+                ["reduce", CommandRun.clip, "--frames", "4", "--tokens", "20", "--query-model", clip] + model
+            for (name, query) in [("red", ["--query", "red"]), ("dog", ["--query", "dog"]), ("none", [])] {
+                let run = try CommandRun.tokenreel(arguments + query + ["-o", "\(name)\(index)"], in: scratch)
+                #expect(run.status == 0, "\(run.errors)")
+            }
+            let red = try TokenSequenceFile(path: scratch.path("red\(index)"))
+            let dog = try TokenSequenceFile(path: scratch.path("dog\(index)"))
+            #expect(red.sequence.count == 20 && red.sequence.relevance?.count == 20)
+            #expect(red.sequence.relevance != dog.sequence.relevance)
+            #expect(red.metadata["query_model"]?.hasPrefix("clip ") == true)
+            #expect(red.metadata["query"]?.contains("\"red\"") == true)
+            #expect(try TokenSequenceFile(path: scratch.path("none\(index)")).sequence.relevance == nil)
+        }
+    }
+
+    @Test func aGridAnswersAsItsVideoDoes() throws {
+        let scratch = try ScratchFolder()
+        let clip = try TinyCheckpoints.clipWithTokenizer(in: scratch)
+        let model = ["--model", folder("llava-onevision-f16"), "--query-model", clip]
+        let question = ["--query", "a red car, no dog", "--tokens", "20", "--query-model", clip]
+        let encode = ["encode", CommandRun.clip, "--frames", "4", "-o", "grid"] + model
+        #expect(try CommandRun.tokenreel(encode, in: scratch).status == 0)
+        let direct = ["reduce", CommandRun.clip, "--frames", "4", "-o", "direct"] + model + question.dropLast(2)
+        #expect(try CommandRun.tokenreel(direct, in: scratch).status == 0)
+        let later = try CommandRun.tokenreel(["reduce", "grid", "-o", "later"] + question, in: scratch)
+        #expect(later.status == 0, "\(later.errors)")
+        let (a, b) = try (
+            TokenSequenceFile(path: scratch.path("direct")), TokenSequenceFile(path: scratch.path("later"))
+        )
+        #expect(a.sequence.plan == b.sequence.plan && a.sequence.relevance == b.sequence.relevance)
+        #expect(a.metadata["query_model"] == b.metadata["query_model"] && a.metadata["query"] == b.metadata["query"])
+
+        // A CLIP model's own grid: with patch embeddings, or by the tokens themselves.
+        for signals in [["--signals", "patch-embeddings"], []] {
+            let encode = ["encode", CommandRun.clip, "--frames", "4", "--model", clip, "-o", "own"] + signals
+            #expect(try CommandRun.tokenreel(encode, in: scratch).status == 0)
+            let run = try run(
+                "reduce", "own", "--model", clip, "--query", "red", "--tokens", "9", "-o", "x", in: scratch)
+            #expect(run.status == 0, "\(run.errors)")
+            let words = try self.run(
+                "reduce", "own", "--query-model", clip, "--query", "red", "--tokens", "9", "-o", "y", in: scratch)
+            #expect((words.status == 0) == !signals.isEmpty)
+            guard signals.isEmpty else { continue }
+            #expect(words.errors.contains("no patch embeddings") && words.errors.contains("--query-model"))
+        }
+    }
+
+    @Test func questionsWithoutATextTowerSayWhereToGetOne() throws {
+        for (model, words) in [
+            ([], ["--query-model", "--model"]), (["--model", folder("llava-onevision-f16")], ["--query-model"]),
+            (["--query-model", folder("llava-onevision-f16")], ["--query-model"]),
+            (["--query-model", "/nonexistent"], ["no such folder"]),
+        ] {
+            let run = try CommandRun.tokenreel(["reduce", CommandRun.clip, "--query", "red", "-o", "-"] + model)
+            #expect(run.status != 0 && run.output.isEmpty)
+            for word in words { #expect(run.errors.contains(word), "\(run.errors)") }
+        }
+    }
+
+    @Test func encodeWritesTheSignalsThatAreNamed() throws {
+        let scratch = try ScratchFolder()
+        func signals(_ arguments: String...) throws -> Set<String> {
+            let run = try CommandRun.tokenreel(
+                ["encode", CommandRun.clip, "--frames", "3", "-o", "grid"] + arguments, in: scratch)
+            #expect(run.status == 0, "\(run.errors)")
+            return Set(try SafetensorsFile(path: scratch.path("grid")).tensors.keys)
+                .subtracting(["tokens", "frame_times", "newline"])
+        }
+        #expect(try signals() == ["saliency"])
+        #expect(try signals("--signals", "all") == ["saliency", "pixel_change"])
+        let clip = folder("clip")
+        #expect(try signals("--model", clip) == ["saliency"])
+        #expect(
+            try signals("--model", clip, "--signals", "frame-features,value-norms")
+                == ["saliency", "frame_features", "value_norms"])
+        #expect(
+            try signals("--model", clip, "--signals", "all")
+                == Set(Signal.allCases.filter { $0 != .query }.map(\.tensorName)))
+        #expect(try signals("--query-model", clip) == ["saliency", "patch_embeddings"])
+        for (arguments, words) in [
+            (["--signals", "class-attention"], "pixel-change, saliency"),
+            (["--signals", "class-attention", "--model", folder("siglip")], "class-attention"),
+            (["--signals", "query"], "--signals"), (["--signals", "saliency,"], "--signals"),
+        ] {
+            let run = try CommandRun.tokenreel(["encode", CommandRun.clip, "-o", "-"] + arguments)
+            #expect(run.status != 0 && run.errors.contains(words), "\(run.errors)")
         }
     }
 }

@@ -62,6 +62,68 @@ import VisionEncoding
         #expect(indirect.metadata["duration"] == direct.metadata["duration"])
     }
 
+    @Test func gridsCarryTheSignalsThatWereAskedFor() throws {
+        let folder = try CheckpointFolder(TinyCheckpoints.path("clip"))
+        let scratch = try ScratchFolder()
+        func grid(_ signals: Set<Signal>, workers: Int = 1) throws -> TokenGrid {
+            var pipeline = Pipeline(encoder: try VisionTower(folder))
+            pipeline.decodeOptions.sampling = .count(5)
+            pipeline.request.workers = workers
+            pipeline.signals = signals.intersection(pipeline.availableSignals)
+            return try pipeline.encode(OpenInput(.file(Self.clip))).grid
+        }
+        let plain = try grid([])
+        #expect(plain.saliency != nil && plain.frameFeatures == nil && plain.patchEmbeddings == nil)
+        #expect(plain.maps.isEmpty)
+        let full = try grid(Set(Signal.allCases), workers: 3)
+        #expect(full.values.array == plain.values.array && full.saliency == plain.saliency)
+        #expect(full.frameFeatures?.count == 5 * 20 && full.patchEmbeddingChannels == 20)
+        #expect(Set(full.maps.keys) == Set(Signal.maps))
+        #expect(full.maps[.objectSaliency]?.layers == 1 && full.maps[.pixelChange]?.layers == 1)
+        #expect(full.maps[.classAttention]?.layers == 3 && full.maps[.valueNorms]?.layers == 3)
+        #expect(full.maps[.pixelChange]?.values.prefix(25).allSatisfy { $0 == 255 } == true)
+        #expect(full.maps[.pixelChange]?.values.dropFirst(25).allSatisfy { 0..<5 ~= $0 } == true)
+        // Layers come before frames: the second layer of the third frame.
+        let single = try grid([.valueNorms])
+        #expect(single.maps.count == 1 && single.maps == full.maps.filter { $0.key == .valueNorms })
+        let third = try #require(try frame(2))
+        let encoded = try VisionTower(folder).encode(third, signals: [.valueNorms])
+        let start = (5 + 2) * 25
+        #expect(encoded.maps[.valueNorms]?[1] == full.maps[.valueNorms].map { Array($0.values[start..<start + 25]) })
+
+        try full.write(to: scratch.path("grid"))
+        let read = try TokenGridFile(path: scratch.path("grid")).grid
+        #expect(read.maps == full.maps && read.frameFeatures == full.frameFeatures)
+        #expect(read.patchEmbeddings?.array == full.patchEmbeddings?.array)
+    }
+
+    /// One of five frames of the clip, at its own size.
+    private func frame(_ index: Int) throws -> VideoFrame? {
+        var options = DecodeOptions()
+        options.sampling = .count(5)
+        let decoder = try VideoDecoder(.file(Self.clip), options: options)
+        for _ in 0..<index { _ = try decoder.next() }
+        return try decoder.next()
+    }
+
+    @Test func pixelChangeIsThatOfThePicturesInOrder() throws {
+        var pipeline = try Pipeline()
+        pipeline.decodeOptions.sampling = .rate(2)
+        pipeline.signals = [.pixelChange]
+        let alone = try pipeline.encode(OpenInput(.file(Self.clip))).grid.maps
+        pipeline.request.workers = 3
+        #expect(try pipeline.encode(OpenInput(.file(Self.clip))).grid.maps == alone)
+        let change = try #require(alone[.pixelChange]).values
+        let decoder = try VideoDecoder(.file(Self.clip), options: pipeline.decodeOptions)
+        var last: VideoFrame?
+        var expected: [Float] = []
+        while let frame = try decoder.next() {
+            expected += PixelChange.map(of: frame, since: last, rows: 14, columns: 14)
+            last = frame
+        }
+        #expect(change == expected && change.count == 24 * 196)
+    }
+
     @Test func forecastIsWhatComes() throws {
         let pipeline = try pipeline()
         let input = try OpenInput(.file(Self.clip))
@@ -134,15 +196,12 @@ import VisionEncoding
             let rows = 1
             let columns = 1
             let channels = 1
-            let providesSaliency = false
-            func encode(
-                _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>,
-                saliency: UnsafeMutableBufferPointer<Float>
-            ) throws(TokenReelError) {
+            let signals: Set<Signal> = []
+            func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
                 if frame.pts.seconds > 1 { throw TokenReelError(.invalidArgument, subject: "frame", found: "late") }
-                tokens[0] = 1
+                return EncodedFrame(tokens: [1])
             }
-            func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+            func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
                 try Query(vectors: [1], channels: 1)
             }
         }
@@ -151,6 +210,27 @@ import VisionEncoding
         #expect { try pipeline.reduce(OpenInput(.file(Self.clip))) } throws: {
             ($0 as? TokenReelError)?.found == "late"
         }
+    }
+
+    @Test func whatTheMethodLacksIsSaidBeforeAFrameIsDecoded() throws {
+        var options = VisionTowerOptions()
+        options.saliency = .none
+        let folder = try CheckpointFolder(TinyCheckpoints.path("siglip"))
+        var pipeline = Pipeline(encoder: try VisionTower(folder, options: options))
+        pipeline.method = "holitom"
+        // It would fail to decode as well, and later.
+        pipeline.decodeOptions.start = 100
+        let input = try OpenInput(.file(Self.clip))
+        func refusal() -> TokenReelError? {
+            #expect(throws: TokenReelError.self) { try pipeline.reduce(input) }
+        }
+        #expect(refusal()?.code == .missingSignal)
+        #expect(throws: TokenReelError.self) { try pipeline.forecast(input) }
+        pipeline.request.allowSubstitute = true
+        #expect(refusal()?.code == .unreadableInput)
+        _ = try pipeline.forecast(input)
+        pipeline.request.codebook = .fixed(4)
+        #expect(refusal()?.subject == "codebook")
     }
 
     @Test func asynchronousRunsGiveTheSameAndCanBeCancelled() async throws {

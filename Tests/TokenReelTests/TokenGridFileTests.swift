@@ -32,6 +32,7 @@ import TokenReel
         #expect(file.grid.values.array == grid.values.array)
         #expect(file.grid.saliency == grid.saliency)
         #expect(file.grid.frameTimes == grid.frameTimes)
+        #expect(file.grid.newline == grid.newline && grid.newline != nil)
         #expect(file.query == nil)
         #expect(file.metadata["source"] == "x")
     }
@@ -62,7 +63,7 @@ import TokenReel
     @Test func signalsMustFit() throws {
         for (name, shape) in [
             ("saliency", [5, 3]), ("saliency", [5, 2, 3]), ("frame_features", [4, 3]), ("frame_features", [5]),
-            ("query", [2, 2, 2]), ("query", [0, 2]),
+            ("query", [2, 2, 2]), ("query", [0, 2]), ("newline", [3]), ("newline", [1, 2]),
         ] {
             let error = try refusal {
                 $0.add("tokens", shape: [5, 2, 2, 2], zeros([5, 2, 2, 2]))

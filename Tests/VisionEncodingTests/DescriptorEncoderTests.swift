@@ -58,14 +58,8 @@ struct Encoded {
 
 func encode(_ frame: VideoFrame, rows: Int = 14, columns: Int = 14) throws -> Encoded {
     let encoder = try DescriptorEncoder(rows: rows, columns: columns)
-    var tokens = [Float](repeating: .nan, count: rows * columns * encoder.channels)
-    var saliency = [Float](repeating: .nan, count: rows * columns)
-    try tokens.withUnsafeMutableBufferPointer { tokens in
-        try saliency.withUnsafeMutableBufferPointer { saliency in
-            try encoder.encode(frame, tokens: tokens, saliency: saliency)
-        }
-    }
-    return Encoded(tokens: tokens, saliency: saliency, channels: encoder.channels)
+    let encoded = try encoder.encode(frame, signals: [.saliency])
+    return Encoded(tokens: encoded.tokens, saliency: encoded.saliency ?? [], channels: encoder.channels)
 }
 
 @Suite struct DescriptorEncoderTests {
@@ -193,20 +187,20 @@ func encode(_ frame: VideoFrame, rows: Int = 14, columns: Int = 14) throws -> En
         }
     }
 
-    @Test func framesAndBuffersOfAnotherSizeAreRefused() throws {
+    @Test func framesOfAnotherSizeAreRefused() throws {
         let encoder = try DescriptorEncoder(rows: 2, columns: 3)
-        func attempt(_ frame: VideoFrame, tokens: Int, saliency: Int) throws {
-            let places = UnsafeMutableBufferPointer<Float>.allocate(capacity: 1000)
-            defer { places.deallocate() }
-            try encoder.encode(
-                frame, tokens: UnsafeMutableBufferPointer(rebasing: places[..<tokens]),
-                saliency: UnsafeMutableBufferPointer(rebasing: places[500..<500 + saliency]))
+        #expect(try encoder.encode(picture(48, 32, scene), signals: []).tokens.count == 480)
+        for (width, height) in [(32, 48), (48, 31), (0, 0)] {
+            #expect(throws: TokenReelError.self) { try encoder.encode(picture(width, height, scene), signals: []) }
         }
-        let good = try picture(48, 32, scene)
-        try attempt(good, tokens: 480, saliency: 6)
-        #expect(throws: TokenReelError.self) { try attempt(good, tokens: 479, saliency: 6) }
-        #expect(throws: TokenReelError.self) { try attempt(good, tokens: 480, saliency: 7) }
-        #expect(throws: TokenReelError.self) { try attempt(picture(32, 48, scene), tokens: 480, saliency: 6) }
-        #expect(throws: TokenReelError.self) { try attempt(picture(0, 0, scene), tokens: 480, saliency: 6) }
+    }
+
+    @Test func saliencyIsGivenWhereItIsAskedForAndNothingElse() throws {
+        let encoder = try DescriptorEncoder(rows: 2, columns: 3)
+        let frame = try picture(48, 32, scene)
+        #expect(try encoder.encode(frame, signals: []).saliency == nil)
+        let encoded = try encoder.encode(frame, signals: Set(Signal.allCases))
+        #expect(encoded.saliency?.count == 6)
+        #expect(encoded.maps.isEmpty && encoded.patchEmbeddings == nil && encoded.frameFeature == nil)
     }
 }

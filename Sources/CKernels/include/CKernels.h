@@ -22,6 +22,9 @@ void tr_scale(const float *in, float scale, size_t count, float *out);
 // out[i] += scale * in[i].
 void tr_add_scaled(const float *in, float scale, size_t count, float *out);
 
+// out[i] += |a[i] - b[i]|.
+void tr_add_absolute_differences(const uint8_t *a, const uint8_t *b, size_t count, uint32_t *out);
+
 // The first index of the largest of `count` > 0 numbers; NaN never wins.
 size_t tr_argmax(const float *values, size_t count);
 

@@ -97,7 +97,7 @@ public struct SphericalKMeans: Sendable {
 
     /// Gives each dead code the worst represented token of a code that has more than one.
     private static func reviveDeadCodes(
-        _ labels: inout [Int32], _ sums: inout Sums, _ step: Step, tokens: TensorBuffer<Float>, channels: Int,
+        _ labels: inout [Int32], _ sums: inout CodeSums, _ step: Step, tokens: TensorBuffer<Float>, channels: Int,
         weights: [Float]?
     ) {
         let dead = sums.members.indices.filter { sums.members[$0] == 0 }
@@ -129,7 +129,7 @@ public struct SphericalKMeans: Sendable {
 private struct Step {
     let labels: [Int32]
     let similarity: [Float]
-    let sums: Sums
+    let sums: CodeSums
 
     init(
         tokens: TensorBuffer<Float>, channels: Int, weights: [Float]?, centroids: TensorBuffer<Float>, workers: Int
@@ -139,7 +139,7 @@ private struct Step {
         // A part holds sums for all codes, so there are few; how many depends on the data only, never on the workers.
         let parts = Rows.blocks(of: count, size: max(512, codes, (count + 15) / 16))
         let results = parts.mapParallel(workers: workers) { part in
-            var sums = Sums(codes: codes, channels: channels)
+            var sums = CodeSums(codes: codes, channels: channels)
             var labels: [Int32] = []
             var similarity: [Float] = []
             // Small blocks stay in cache between the product and the sums.
@@ -184,10 +184,10 @@ private struct Step {
 }
 
 /// Weighted sums of the tokens of each code.
-private struct Sums: Sendable {
+struct CodeSums: Sendable {
     var members: [Int]
     private var weights: [Float]
-    private var values: [Float]
+    private(set) var values: [Float]
     private let channels: Int
 
     init(codes: Int, channels: Int) {
@@ -205,7 +205,7 @@ private struct Sums: Sendable {
         }
     }
 
-    mutating func add(_ other: Sums) {
+    mutating func add(_ other: CodeSums) {
         for code in members.indices {
             members[code] += other.members[code]
             weights[code] += other.weights[code]

@@ -20,6 +20,11 @@ public struct TokenHash: Sendable {
     /// `[count, channels]`: the codebook at the scale of the source features.
     public let codebook: TensorBuffer<Float>
 
+    /// Several codes for each token, where the method is one that adds up entries; ``codes`` then names their words.
+    public let levels: CodeLevels?
+    /// Whether the codes of a frame depend on that frame and those before it alone.
+    public let isStreamable: Bool
+
     /// Number of codebook entries.
     public var count: Int { plan.count }
 
@@ -30,7 +35,8 @@ public struct TokenHash: Sendable {
     ///   - similarity: Cosine of each token to its centroid; the token most alike anchors the entry.
     ///   - isNormalized: Whether entries are means of tokens scaled to unit length, as VQToken's code has it.
     init(
-        labels: [Int32], labelCount: Int, similarity: [Float], grid: TokenGrid, norms: [Float], isNormalized: Bool
+        labels: [Int32], labelCount: Int, similarity: [Float], grid: TokenGrid, norms: [Float], isNormalized: Bool,
+        levels: CodeLevels? = nil, isStreamable: Bool = false
     ) {
         var canonical = [Int32](repeating: -1, count: labelCount)
         var members: [[Int]] = []
@@ -51,5 +57,28 @@ public struct TokenHash: Sendable {
                 return .init(anchor: anchor, sources: tokens, weights: weights)
             })
         codebook = plan.applied(to: grid.values, channels: grid.shape.channels)
+        self.levels = levels
+        self.isStreamable = isStreamable
+    }
+
+    /// Builds the codebook from words: one entry for each distinct label, anchored at the token that its codes describe
+    /// best.
+    init(words labels: [Int32], levels: CodeLevels, of input: ReductionInput, isStreamable: Bool = false) {
+        let channels = input.channels
+        let similarity = Rows.blocks(of: labels.count, size: 256).mapParallel(workers: input.workers) { block in
+            let sums = levels.reconstruction(of: block, channels: channels)
+            return sums.withUnsafeBufferPointer { sums in
+                input.grid.values.withRows(block, channels: channels) { tokens in
+                    let lengths = Rows.norms(sums, channels: channels)
+                    return Rows.dotsAndSquares(tokens, sums, channels: channels).dots.enumerated().map { row, dot in
+                        let scale = lengths[row] * input.norms[block.lowerBound + row]
+                        return scale > 0 ? dot / scale : 0
+                    }
+                }
+            }
+        }.flatMap { $0 }
+        self.init(
+            labels: labels, labelCount: Int(labels.max() ?? -1) + 1, similarity: similarity, grid: input.grid,
+            norms: input.norms, isNormalized: false, levels: levels, isStreamable: isStreamable)
     }
 }

@@ -11,22 +11,32 @@ internal import TokenCore
 ///     centres = the highest rho * delta
 ///
 /// Deviation: the references break ties of rho with random noise; here of equally dense tokens the lower index counts
-/// as denser. Cost: O(n^2 D) for n tokens.
+/// as denser, or where a caller asks for the formula to the letter, neither. Ties are common: with two neighbours, any
+/// two tokens nearest to each other are equally dense. Cost: O(n^2 D) for n tokens.
 package struct DensityPeaks {
     /// Index of each centre, ascending.
     package let centres: [Int]
     /// For each token, which centre (as a place in `centres`) is nearest; a centre belongs to itself.
     package let assignment: [Int]
+    /// The places of the centres from the highest score to the lowest.
+    package let ranking: [Int]
 
     /// Clusters the rows of `tokens [n, channels]` around `count` centres, 1...n.
-    package init(_ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int) {
+    package init(
+        _ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int, breaksTies: Bool = true
+    ) {
         let n = tokens.count / channels
         precondition(count >= 1 && count <= n, "between one centre and every token")
-        let distances = Matrix.distances(tokens, channels: channels, scale: 1 / Float(channels).squareRoot())
+        var distances = Matrix.distances(tokens, channels: channels, scale: 1 / Float(channels).squareRoot())
+        // Rounding may differ on the two sides of the diagonal, and would decide between equally dense tokens.
+        for row in 0..<n { for column in 0..<row { distances[row * n + column] = distances[column * n + row] } }
         let density = Self.density(distances, n: n, neighbours: min(max(neighbours, 1), n))
-        let score = zip(density, Self.separation(distances, density: density)).map { $0 * $1 }
-        let centres = Array(Ranking.largest(count, of: score)).sorted()
+        let score = zip(density, Self.separation(distances, density, breaksTies)).map { $0 * $1 }
+        let ranked = Ranking.largest(count, of: score)
+        let centres = ranked.sorted()
         self.centres = centres
+        let place = Dictionary(uniqueKeysWithValues: centres.enumerated().map { ($1, $0) })
+        ranking = ranked.compactMap { place[$0] }
 
         var assignment = (0..<n).map { token in
             var nearest = 0
@@ -64,15 +74,17 @@ package struct DensityPeaks {
         }
     }
 
-    private static func separation(_ distances: [Float], density: [Float]) -> [Float] {
+    private static func separation(_ distances: [Float], _ density: [Float], _ breaksTies: Bool) -> [Float] {
         let n = density.count
         let widest = distances.max() ?? 0
-        // From densest to sparsest: the tokens denser than one are exactly those before it.
+        // From densest to sparsest: the tokens denser than one are those before it, but for ties.
         let order = Ranking.descending(density)
         var separation = [Float](repeating: widest, count: n)
-        for place in order.indices.dropFirst() {
-            let token = order[place]
-            separation[token] = order[..<place].reduce(Float.infinity) { min($0, distances[token * n + $1]) }
+        var denser = 0
+        for (place, token) in order.enumerated() {
+            if breaksTies || density[token] < density[order[denser]] { denser = place }
+            guard denser > 0 else { continue }
+            separation[token] = order[..<denser].reduce(Float.infinity) { min($0, distances[token * n + $1]) }
         }
         return separation
     }

@@ -8,6 +8,8 @@ internal import VisionEncoding
 /// Decodes on one thread and encodes on the caller's, a few frames apart.
 struct VideoEncoder {
     let encoder: any FrameEncoder
+    /// What the grid carries besides the tokens, as far as there is a way to it.
+    let signals: Set<Signal>
     /// Frames that are encoded at the same time.
     let workers: Int
     var options: DecodeOptions
@@ -32,6 +34,7 @@ struct VideoEncoder {
 
     init(_ pipeline: Pipeline, cancellation: Cancellation?) {
         encoder = pipeline.encoder
+        signals = pipeline.signals.union([.saliency])
         workers = max(pipeline.request.workers, 1)
         options = pipeline.decodeOptions
         options.cancellation = cancellation
@@ -78,9 +81,8 @@ struct VideoEncoder {
         _ queue: BoundedQueue<Event>, name: String, _ progress: ((Int, Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
         var waiting: [VideoFrame] = []
-        var storage = GridStorage(limits: options.limits)
-        var allSaliency: [Float] = []
-        var times: [Double] = []
+        var last: VideoFrame?
+        var builder = GridBuilder(limits: options.limits)
         var opened: (info: VideoInfo, expected: Int?)?
         var clock = Stopwatch()
         while true {
@@ -90,27 +92,22 @@ struct VideoEncoder {
                 progress?(0, expected)
             case .frame(let frame):
                 waiting.append(frame)
-                times.append(frame.pts.seconds)
                 guard waiting.count == workers else { continue }
                 clock.start()
-                try encode(&waiting, into: &storage, &allSaliency)
+                try encode(&waiting, after: &last, into: &builder)
                 clock.stop()
-                progress?(times.count, opened?.expected)
+                progress?(builder.frames, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
                 clock.start()
-                try encode(&waiting, into: &storage, &allSaliency)
+                try encode(&waiting, after: &last, into: &builder)
                 clock.stop()
-                guard let opened, !times.isEmpty else {
+                guard let opened, builder.frames > 0 else {
                     throw TokenReelError(
                         .unreadableInput, subject: name, found: "no frame in the wanted range",
                         remedy: "choose another range with --start and --end")
                 }
-                let shape = try GridShape(
-                    frames: times.count, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
-                let grid = try TokenGrid(
-                    shape: shape, values: storage.finish(), frameTimes: times,
-                    saliency: encoder.providesSaliency ? allSaliency : nil)
+                let grid = try builder.finish(from: encoder)
                 return Outcome(
                     grid: grid, info: opened.info, statistics: statistics, decodeSeconds: seconds,
                     encodeSeconds: clock.seconds)
@@ -118,30 +115,27 @@ struct VideoEncoder {
         }
     }
 
-    /// Encodes the frames that wait, one a thread, and stores their tokens in order.
+    /// Encodes the frames that wait, one a thread, and adds them in order.
+    ///
+    /// - Parameter last: The picture of the frame before, for what has to be compared with it.
     private func encode(
-        _ frames: inout [VideoFrame], into storage: inout GridStorage, _ saliency: inout [Float]
+        _ frames: inout [VideoFrame], after last: inout VideoFrame?, into builder: inout GridBuilder
     ) throws(TokenReelError) {
+        let comparesPictures = signals.contains(.pixelChange)
         let encoded = try Parallel.map(count: frames.count, workers: workers) { [frames] index throws(TokenReelError) in
-            try encode(frames[index])
+            let frame = try encoder.encode(frames[index], signals: signals)
+            return (frame, picture: comparesPictures ? try encoder.picture(of: frames[index]) : nil)
+        }
+        for (index, (var frame, picture)) in encoded.enumerated() {
+            if let picture {
+                frame.maps[.pixelChange] = [
+                    PixelChange.map(of: picture, since: last, rows: encoder.rows, columns: encoder.columns)
+                ]
+                last = picture
+            }
+            try builder.append(frame, at: frames[index].pts.seconds)
         }
         frames.removeAll(keepingCapacity: true)
-        for frame in encoded {
-            try frame.tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in try storage.append(tokens) }
-            if encoder.providesSaliency { saliency.append(contentsOf: frame.saliency) }
-        }
-    }
-
-    private func encode(_ frame: VideoFrame) throws(TokenReelError) -> (tokens: [Float], saliency: [Float]) {
-        let cells = encoder.rows * encoder.columns
-        var tokens = [Float](repeating: 0, count: cells * encoder.channels)
-        var saliency = [Float](repeating: 0, count: cells)
-        try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
-            try saliency.withUnsafeMutableBufferPointer { saliency throws(TokenReelError) in
-                try encoder.encode(frame, tokens: tokens, saliency: saliency)
-            }
-        }
-        return (tokens, saliency)
     }
 }
 

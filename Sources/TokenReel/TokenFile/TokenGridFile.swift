@@ -11,6 +11,7 @@ public import TokenCore
 /// | `frame_times` | `[T]` | optional: seconds; without it frames count as one second apart |
 /// | `patch_embeddings` | `[T, H, W, E]` or `[T, N, E]` | optional: the tokens in a space shared with text |
 /// | `object_saliency`, `class_attention`, … | `[T, H, W]`, `[T, N]`, or either with layers before T | optional: ``Signal/maps`` |
+/// | `newline` | `[D]` | optional: what the model reads after the last token of a video |
 /// | `query` | `[M, D]`, `[M, E]` or one vector | optional: what to look for |
 public struct TokenGridFile: Sendable {
     /// The tokens and their signals; F32 tokens stay in the mapped file.
@@ -75,7 +76,8 @@ public struct TokenGridFile: Sendable {
         try parts.require(times.allSatisfy(\.isFinite), "a frame time that is not finite")
         grid = try TokenGrid(
             shape: shape, values: file.floats("tokens"), frameTimes: times, saliency: saliency,
-            frameFeatures: features, patchEmbeddings: embeddings, maps: maps)
+            frameFeatures: features, patchEmbeddings: embeddings, maps: maps,
+            newline: parts.newline(shape.channels))
         query = file.tensors["query"] == nil ? nil : try Query(file, tensor: "query", name: name)
         metadata = file.metadata
     }
@@ -140,6 +142,7 @@ extension TokenGrid {
         if let patchEmbeddings, patchEmbeddingChannels > 0 {
             file.add("patch_embeddings", shape: cells + [patchEmbeddingChannels], floats: patchEmbeddings, as: .f32)
         }
+        if let newline { file.add("newline", shape: [newline.count], newline) }
         for signal in Signal.maps {
             guard let map = maps[signal] else { continue }
             file.add(signal.tensorName, shape: (map.layers == 1 ? [] : [map.layers]) + cells, map.values)

@@ -19,6 +19,8 @@ public struct TokenSequence: Sendable {
     public let codes: [Int32]?
     /// `[codebookSize, channels]`: the entries that the codes name.
     public let codebook: TensorBuffer<Float>?
+    /// `[channels]`: what the model reads after the last token; ``count`` leaves it out.
+    public let newline: [Float]?
 
     /// Number of tokens.
     public var count: Int { plan.count }
@@ -44,12 +46,13 @@ public struct TokenSequence: Sendable {
         self.init(
             shape: grid.shape, tokens: reduction.plan.applied(to: grid.values, channels: grid.shape.channels),
             plan: reduction.plan, frameTimes: grid.frameTimes, segments: reduction.segments,
-            relevance: reduction.relevance, codes: reduction.tokenHash?.codes, codebook: reduction.tokenHash?.codebook)
+            relevance: reduction.relevance, codes: reduction.tokenHash?.codes, codebook: reduction.tokenHash?.codebook,
+            newline: grid.newline)
     }
 
     init(
         shape: GridShape, tokens: TensorBuffer<Float>, plan: ReductionPlan, frameTimes: [Double], segments: [Segment],
-        relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?
+        relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?, newline: [Float]?
     ) {
         self.shape = shape
         self.tokens = tokens
@@ -59,6 +62,7 @@ public struct TokenSequence: Sendable {
         self.relevance = relevance
         self.codes = codes
         self.codebook = codebook
+        self.newline = newline
     }
 }
 

@@ -63,7 +63,7 @@ public struct TokenSequenceFile: Sendable {
             shape: shape, tokens: try parts.floats("tokens", [count, channels]), plan: plan, frameTimes: frameTimes,
             segments: try parts.segments(of: shape.frames),
             relevance: file.tensors["relevance"] == nil ? nil : try parts.floats("relevance", [count]).array,
-            codes: codes, codebook: codebook)
+            codes: codes, codebook: codebook, newline: try parts.newline(channels))
         try parts.require(plan.owners == parts.indices("owners", grid), "owners that contradict the plan")
         try parts.require(plan.sizes == parts.floats("sizes", [count]).array, "sizes that contradict the plan")
         try parts.require(
@@ -110,6 +110,14 @@ struct TensorParts {
         try require(
             numbers.allSatisfy { Int(Int32.min)...Int(Int32.max) ~= $0 }, "a number in \(tensor) beyond 32 bits")
         return numbers.map { Int32($0) }
+    }
+
+    /// What the model reads after the last token.
+    func newline(_ channels: Int) throws(TokenReelError) -> [Float]? {
+        guard file.tensors["newline"] != nil else { return nil }
+        let newline = try floats("newline", [channels]).array
+        try require(newline.allSatisfy(\.isFinite), "a newline that is not finite")
+        return newline
     }
 
     func require(_ condition: Bool, _ found: String) throws(TokenReelError) {

@@ -46,6 +46,7 @@ extension TokenSequence {
         file.add("segments", shape: [segments.count, 2], segments.flatMap { [Int32($0.start), Int32($0.end)] })
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
+        if let newline { file.add("newline", shape: [newline.count], newline) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {
                 file.add("codes", shape: grid, codes.map(UInt16.init))

@@ -18,6 +18,10 @@ struct EncodeCommand: ParsableCommand {
         discussion: """
             The grid can be reduced later, here or elsewhere. Without -o the grid of clip.mp4 is clip.safetensors in the \
             current folder.
+
+            A grid carries saliency and, with --query-model, patch embeddings, of which words can be asked later. What else \
+            a method needs (see tokenreel methods) is written with --signals: \(SignalsArgument.names). Which of them there \
+            are depends on the model.
             """)
 
     @Argument(help: "A video, an address, or -.")
@@ -28,6 +32,12 @@ struct EncodeCommand: ParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Signals to write for methods that need them: names with commas between, or all that there are.",
+            valueName: "all|name,…"))
+    var signals: SignalsArgument?
 
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
     var dtype: TokenDType = .f32
@@ -60,7 +70,8 @@ struct EncodeCommand: ParsableCommand {
         let console = talk.console
         try console.ending { () throws(TokenReelError) in
             let cores = ProcessInfo.processInfo.activeProcessorCount
-            let pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
+            var pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
+            if let signals { pipeline.signals = try signals.among(pipeline.availableSignals) }
             let source = InputSource(argument: input)
             let target =
                 output.map(OutputTarget.init(argument:))

@@ -71,24 +71,18 @@ enum SelfTest {
         guard let size = encoder.frameSize, let timeBase = Rational(1, 1) else {
             throw TokenReelError(.unsupportedInput, subject: "encoder", found: "no frame size")
         }
+        var tokens: [Float] = []
         var saliency: [Float] = []
-        let values = try TensorBuffer<Float>(count: shape.elementCount) { values throws(TokenReelError) in
-            let perFrame = shape.tokensPerFrame * shape.channels
-            for frame in 0..<frames {
-                let time = MediaTime(ticks: Int64(frame), timeBase: timeBase)
-                let picture = VideoFrame(
-                    width: size.width, height: size.height, pixels: pixels(of: frame, size), pts: time)
-                let tokens = UnsafeMutableBufferPointer(rebasing: values[frame * perFrame..<(frame + 1) * perFrame])
-                tokens.initialize(repeating: 0)
-                var scores = [Float](repeating: 0, count: shape.tokensPerFrame)
-                try scores.withUnsafeMutableBufferPointer { scores throws(TokenReelError) in
-                    try encoder.encode(picture, tokens: tokens, saliency: scores)
-                }
-                saliency += scores
-            }
+        for frame in 0..<frames {
+            let time = MediaTime(ticks: Int64(frame), timeBase: timeBase)
+            let picture = VideoFrame(
+                width: size.width, height: size.height, pixels: pixels(of: frame, size), pts: time)
+            let encoded = try encoder.encode(picture, signals: [.saliency])
+            tokens += encoded.tokens
+            saliency += encoded.saliency ?? []
         }
         return try TokenGrid(
-            shape: shape, values: values, frameTimes: (0..<frames).map(Double.init), saliency: saliency)
+            shape: shape, values: TensorBuffer(tokens), frameTimes: (0..<frames).map(Double.init), saliency: saliency)
     }
 
     private static func pixels(of frame: Int, _ size: (width: Int, height: Int)) -> [UInt8] {

@@ -67,7 +67,7 @@ struct MethodOptions: ParsableArguments {
         }
     }
 
-    /// Puts these choices into a pipeline, whose encoder is that of `model`.
+    /// Puts these choices into a pipeline with the encoder of `model`.
     func apply(to pipeline: inout Pipeline, _ model: ModelOptions) throws(TokenReelError) {
         if let method { pipeline.method = method }
         for setting in settings { pipeline.parameters[setting.name] = setting.value }

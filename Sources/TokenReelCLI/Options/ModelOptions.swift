@@ -15,6 +15,12 @@ struct ModelOptions: ParsableArguments {
             valueName: "folder"))
     var model: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A second folder, CLIP or SigLIP, that reads --query and looks at the frames for it.",
+            valueName: "folder"))
+    var queryModel: String?
+
     // A value may begin with a minus.
     @Option(
         parsing: .unconditional,
@@ -39,7 +45,7 @@ struct ModelOptions: ParsableArguments {
         guard let model else {
             let given = [
                 ("--layer", layer != nil), ("--space", space != nil), ("--saliency", saliency != nil),
-                ("--precision", precision != nil),
+                ("--precision", precision != nil && queryModel == nil),
             ]
             if let option = given.first(where: \.1)?.0 {
                 throw TokenReelError(
@@ -54,5 +60,22 @@ struct ModelOptions: ParsableArguments {
         if let precision { options.precision = precision }
         if let saliency { options.saliency = saliency }
         return try VisionTower(try CheckpointFolder(model), options: options)
+    }
+
+    /// An encoder with the patch embeddings of the second model, if one was named.
+    func paired(_ encoder: any FrameEncoder) throws(TokenReelError) -> any FrameEncoder {
+        guard let queryModel else { return encoder }
+        return try PairedEncoder(encoder, patchesFrom: try CheckpointFolder(queryModel), precision: precision ?? .f32)
+    }
+
+    /// A question to the tokens of `encoder`, read by the second model or else by the first.
+    func question(_ text: String, to encoder: any FrameEncoder) throws(TokenReelError) -> TextQuery {
+        guard let folder = queryModel ?? model else {
+            throw TokenReelError(
+                .missingSignal, subject: "--query", found: "words, and no text tower to read them",
+                remedy: "name a CLIP or SigLIP checkpoint with --query-model or --model, or give the query with "
+                    + "--query-image or --query-embedding")
+        }
+        return try TextQuery(text, folder: try CheckpointFolder(folder), tower: encoder as? VisionTower)
     }
 }

@@ -85,7 +85,7 @@ struct SamplingOptions: ParsableArguments {
 
     /// A pipeline with these settings, model and limits.
     func pipeline(_ model: ModelOptions, _ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
-        var pipeline = Pipeline(encoder: try encoder(model))
+        var pipeline = Pipeline(encoder: try model.paired(try encoder(model)))
         pipeline.decodeOptions.sampling = keyframes ? .keyframes : frames?.sampling ?? .rate(fps ?? 1)
         pipeline.decodeOptions.start = start?.seconds
         pipeline.decodeOptions.end = end?.seconds

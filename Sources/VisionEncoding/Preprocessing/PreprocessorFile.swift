@@ -96,7 +96,7 @@ private struct PreprocessorFile {
         guard let value else { return standard ?? .unchanged }
         if let area = try area("size", value) { return .exact(width: area.width, height: area.height) }
         // Files of transformers before 4.20 write the shortest edge as a plain number.
-        if case .number = value { return .shortestEdge(try edge("size", value)) }
+        if value.double != nil { return .shortestEdge(try edge("size", value)) }
         if let shortest = value["shortest_edge"], value["longest_edge"] == nil {
             return .shortestEdge(try edge("size", shortest))
         }
@@ -125,7 +125,7 @@ private struct PreprocessorFile {
 
     private func rescaleFactor() throws(TokenReelError) -> Double {
         guard let value = tree["rescale_factor"], !value.isNull else { return 1 / 255.0 }
-        guard case .number(let factor) = value, factor > 0 else {
+        guard let factor = value.double, factor > 0 else {
             throw refusal("rescale_factor", value, allowed: "a number above 0")
         }
         return factor
@@ -169,7 +169,7 @@ private struct PreprocessorFile {
         guard let value = try present(key, hasDefault: standard != nil) else { return standard }
         let elements: [JSONTree] = if case .array(let elements) = value { elements } else { [value, value, value] }
         let numbers = elements.compactMap { element -> Double? in
-            if case .number(let number) = element, isAllowed(number) { number } else { nil }
+            element.double.flatMap { isAllowed($0) ? $0 : nil }
         }
         guard numbers.count == 3, elements.count == 3 else {
             throw refusal(key, value, allowed: allowed)

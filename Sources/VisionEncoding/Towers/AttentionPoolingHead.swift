@@ -66,10 +66,12 @@ struct AttentionPoolingHead: Sendable {
                 into: context.part(columns: columns))
             for token in 0..<tokens.rows { attention[token] += scores.base[token] }
         }
-        attention.scale(by: 1 / Float(configuration.heads))
         let pooled = workspace.queries(1)
         finish(context.readOnly, into: pooled, normed: context, workspace)
-        return (Array(UnsafeBufferPointer(start: pooled.base, count: pooled.columns)), attention)
+        return (
+            Array(UnsafeBufferPointer(start: pooled.base, count: pooled.columns)),
+            attention.map { $0 / Float(configuration.heads) }
+        )
     }
 
     /// Brings each token into the space of ``pool(_:_:)`` on its own: what the head makes of a picture that consists of

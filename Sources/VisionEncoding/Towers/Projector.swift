@@ -45,52 +45,7 @@ struct Projector: Sendable {
         let inner = both.part(rows: 0..<tokens.rows, columns: 0..<outputs)
         let pooled = both.part(rows: tokens.rows..<both.rows, columns: 0..<outputs)
         first.apply(tokens, activation, into: inner, workspace)
-        HalvedGrid(side: side).sample(inner.readOnly, into: pooled)
+        GridResampler(halving: side).map(inner.readOnly, into: pooled)
         second.apply(pooled.readOnly, into: output, workspace)
-    }
-}
-
-/// Bilinear sampling of a square grid down to half its side, rounded up, with corners not aligned.
-///
-/// Target `i` reads `(i + 0.5) * side / target - 0.5`, at least 0, between its two neighbours: a sample of two by two,
-/// not an area's mean.
-struct HalvedGrid: Sendable {
-    /// Cells along one side of the result.
-    let targetSide: Int
-    private let side: Int
-    private let taps: [(low: Int, high: Int, share: Float)]
-
-    init(side: Int) {
-        self.side = side
-        let target = (side + 1) / 2
-        targetSide = target
-        let scale = Float(side) / Float(target)
-        taps = (0..<target).map { index in
-            let place = max((Float(index) + 0.5) * scale - 0.5, 0)
-            let low = min(Int(place), side - 1)
-            return (low, min(low + 1, side - 1), place - Float(low))
-        }
-    }
-
-    /// Samples a grid of vectors, `[side * side, channels]` to `[targetSide * targetSide, channels]`.
-    func sample(_ cells: MatrixView, into output: MutableMatrixView) {
-        precondition(cells.rows == side * side && output.rows == targetSide * targetSide, "grids must be square")
-        var target = 0
-        for vertical in taps {
-            for horizontal in taps {
-                let sum = UnsafeMutableBufferPointer(start: output.base + target * output.stride, count: output.columns)
-                sum.update(repeating: 0)
-                for (row, rowShare) in [(vertical.low, 1 - vertical.share), (vertical.high, vertical.share)] {
-                    for (column, share) in [
-                        (horizontal.low, 1 - horizontal.share), (horizontal.high, horizontal.share),
-                    ] {
-                        let cell = UnsafeBufferPointer(
-                            start: cells.base + (row * side + column) * cells.stride, count: cells.columns)
-                        Rows.add(cell, scale: rowShare * share, to: sum)
-                    }
-                }
-                target += 1
-            }
-        }
     }
 }

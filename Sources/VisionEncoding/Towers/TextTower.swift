@@ -21,7 +21,7 @@ public struct TextTower: Sendable {
             throw TokenReelError(
                 .unsupportedInput, subject: folder.path, found: "no text tower in a \(folder.modelType) checkpoint",
                 allowed: "a CLIP or SigLIP checkpoint with both towers",
-                remedy: "name one for the query, or give the query as an image")
+                remedy: "name one with --query-model, or give the query with --query-image or --query-embedding")
         }
         self.configuration = configuration
         let width = configuration.width
@@ -76,8 +76,7 @@ public struct TextTower: Sendable {
         return workspaces.withWorkspace { workspace in
             let states = workspace.states(ids.count)
             embed(ids, into: states)
-            var none: AttentionRecord?
-            transformer.run(workspace, tokens: ids.count, record: &none)
+            transformer.run(workspace, tokens: ids.count)
             let state = states.part(rows: position..<position + 1, columns: 0..<states.columns)
             let normed = workspace.normed(1)
             finalNorm.apply(state.readOnly, into: normed)

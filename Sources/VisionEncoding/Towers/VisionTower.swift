@@ -29,10 +29,10 @@ public struct VisionTower: FrameEncoder {
     public let newline: [Float]?
 
     let vision: VisionTransformer
-    private let projector: Projector?
+    let projector: Projector?
     let shared: SharedSpace?
     /// Whether every layer runs, so that what follows the last one has a meaning.
-    private let runsAllLayers: Bool
+    let runsAllLayers: Bool
     /// Whether tower tokens have gone through the final norm, as SigLIP's `last_hidden_state` has.
     let tokensAreNormed: Bool
     let workspaces: WorkspacePool
@@ -111,6 +111,10 @@ public struct VisionTower: FrameEncoder {
             throw unsupported("feature space projected of a tower without a projection", "tower")
         }
         let runs = vision.transformer.layers.count
+        guard options.signalLayers >= 1 else {
+            throw TokenReelError(
+                .invalidArgument, subject: "signal layers", found: "\(options.signalLayers)", allowed: "1 or more")
+        }
         switch options.saliency {
         case .none: return
         case .received: break
@@ -131,7 +135,7 @@ public struct VisionTower: FrameEncoder {
         }
     }
 
-    private var hasHead: Bool { if case .head = shared { true } else { false } }
+    var hasHead: Bool { if case .head = shared { true } else { false } }
 
     // MARK: Shape
 
@@ -140,80 +144,44 @@ public struct VisionTower: FrameEncoder {
     /// Patches along one side, before any pooling.
     public var patchesPerSide: Int { vision.configuration.patchesPerSide }
     /// Token rows of a frame.
-    public var rows: Int { space == .pooled ? HalvedGrid(side: patchesPerSide).targetSide : patchesPerSide }
+    public var rows: Int { space == .pooled ? (patchesPerSide + 1) / 2 : patchesPerSide }
     /// Token columns of a frame.
     public var columns: Int { rows }
-    /// Whether saliency is computed.
-    public var providesSaliency: Bool { options.saliency != .none }
     /// Numbers of a vector in the space shared with text; nil if the checkpoint has no way there.
     public var sharedChannels: Int? { shared?.channels(vision.configuration) }
 
     // MARK: Encoding
 
-    /// Encodes a frame of normalised pixels and tells what its attention says.
-    ///
-    /// - Parameters:
-    ///   - pixels: `[3, imageSide, imageSide]`, as the model's image processor makes them.
-    ///   - tokens: Receives `[rows, columns, channels]`.
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` if a buffer has another size, or no layer runs whose attention
-    ///   could be measured.
-    public func signals(
-        of pixels: UnsafeBufferPointer<Float>, tokens: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) -> FrameSignals {
-        try check(pixels, tokens)
-        let runs = vision.transformer.layers.count
-        guard -runs..<runs ~= options.saliencyLayer else {
-            throw TokenReelError(
-                .invalidArgument, subject: "saliency layer", found: "\(options.saliencyLayer) of \(runs) layers",
-                allowed: "a layer that runs")
-        }
-        return workspaces.withWorkspace { workspace in
-            var record = attentionRecord()
-            vision.run(pixels, workspace, record: &record)
-            writeTokens(to: tokens, workspace)
-            let pooled = pool(workspace)
-            let classTokens = vision.embedding.classTokens
-            func patches(_ values: [Float]?, width: Int = 1) -> [Float] {
-                Array((values ?? []).dropFirst(classTokens * width))
-            }
-            return FrameSignals(
-                receivedAttention: patches(record?.received),
-                classAttention: classTokens == 1 ? patches(record?.first) : nil,
-                keyMeans: patches(record?.keyMeans, width: vision.configuration.headWidth),
-                valueNorms: patches(record?.valueNorms), probeAttention: pooled?.attention,
-                frameFeature: pooled?.feature)
-        }
-    }
-
-    /// Encodes a frame of normalised pixels, with saliency as ``VisionTowerOptions/saliency`` says.
+    /// Encodes a frame of normalised pixels, `[3, imageSide, imageSide]`, as the model's image processor makes them.
     package func encode(
-        pixels: UnsafeBufferPointer<Float>, tokens: UnsafeMutableBufferPointer<Float>,
-        saliency: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) {
-        try check(pixels, tokens)
-        workspaces.withWorkspace { workspace in
-            let watches = options.saliency == .received || options.saliency == .classToken
-            var record = watches ? attentionRecord() : nil
-            vision.run(pixels, workspace, record: &record)
-            writeTokens(to: tokens, workspace)
-            let classTokens = vision.embedding.classTokens
-            let values: [Float]
-            switch options.saliency {
-            case .none: return
-            case .received: values = Array((record?.received ?? []).dropFirst(classTokens))
-            case .classToken: values = Array((record?.first ?? []).dropFirst(classTokens))
-            case .probe: values = pool(workspace)?.attention ?? []
+        pixels: UnsafeBufferPointer<Float>, signals: Set<Signal>
+    ) throws(TokenReelError) -> EncodedFrame {
+        guard pixels.count == 3 * imageSide * imageSide else {
+            throw TokenReelError(
+                .invalidArgument, subject: "pixels for \(modelType)", found: "\(pixels.count) numbers",
+                allowed: "3 x \(imageSide) x \(imageSide)")
+        }
+        let signals = signals.intersection(self.signals)
+        return workspaces.withWorkspace { workspace in
+            let attention = vision.run(pixels, workspace, watching: watchedLayers(for: signals))
+            var frame = EncodedFrame(tokens: tokens(workspace))
+            if signals.contains(.patchEmbeddings) { frame.patchEmbeddings = patchEmbeddings(workspace) }
+            if signals.contains(.frameFeatures) { frame.frameFeature = pool(workspace)?.feature }
+            if signals.contains(.saliency), options.saliency == .probe {
+                frame.saliency = pool(workspace).map { onTokens($0.attention[...]) }
             }
-            writeSaliency(values, to: saliency)
+            for signal in signals {
+                guard let (layers, statistic) = attentionSource(of: signal) else { continue }
+                let maps = layers.map { layer in
+                    onTokens((attention[layer]?[statistic] ?? []).dropFirst(vision.embedding.classTokens))
+                }
+                if signal == .saliency { frame.saliency = maps.first } else { frame.maps[signal] = maps }
+            }
+            return frame
         }
     }
 
     // MARK: Steps
-
-    private func attentionRecord() -> AttentionRecord? {
-        let runs = vision.transformer.layers.count
-        return AttentionRecord(layer: options.saliencyLayer < 0 ? runs + options.saliencyLayer : options.saliencyLayer)
-    }
 
     func normed(_ states: MatrixView, _ workspace: Workspace) -> MatrixView {
         let normed = workspace.normed(states.rows)
@@ -227,16 +195,23 @@ public struct VisionTower: FrameEncoder {
         return states.part(rows: vision.embedding.classTokens..<vision.tokens, columns: 0..<states.columns).readOnly
     }
 
-    private func writeTokens(to tokens: UnsafeMutableBufferPointer<Float>, _ workspace: Workspace) {
-        guard let base = tokens.baseAddress else { return }
-        let output = MutableMatrixView(base, rows: rows * columns, columns: channels)
+    private func tokens(_ workspace: Workspace) -> [Float] {
+        [Float](unsafeUninitializedCapacity: rows * columns * channels) { tokens, count in
+            if let base = tokens.baseAddress {
+                writeTokens(to: MutableMatrixView(base, rows: rows * columns, columns: channels), workspace)
+            }
+            count = rows * columns * channels
+        }
+    }
+
+    private func writeTokens(to output: MutableMatrixView, _ workspace: Workspace) {
         let states = patchStates(workspace)
         switch space {
         case .tower:
             if tokensAreNormed {
                 vision.postNorm.apply(states, into: output)
             } else {
-                base.update(from: states.base, count: tokens.count)
+                output.base.update(from: states.base, count: output.rows * output.columns)
             }
         case .projected:
             if let projector {
@@ -248,8 +223,24 @@ public struct VisionTower: FrameEncoder {
         }
     }
 
-    /// The frame's own vector, and where SigLIP's probe looked for it.
-    private func pool(_ workspace: Workspace) -> (feature: [Float], attention: [Float]?)? {
+    private func patchEmbeddings(_ workspace: Workspace) -> [Float]? {
+        guard let shared, let width = sharedChannels else { return nil }
+        let states = patchStates(workspace)
+        return [Float](unsafeUninitializedCapacity: states.rows * width) { output, count in
+            if let base = output.baseAddress {
+                shared.bring(
+                    normed(states, workspace), into: MutableMatrixView(base, rows: states.rows, columns: width),
+                    workspace)
+            }
+            count = states.rows * width
+        }
+    }
+
+    /// The frame's own vector, and where SigLIP's probe looked for it; nil below the last layer.
+    ///
+    /// The vector is what SigLIP's head pools, or CLIP's class token after the final norm and, where the file holds it, the
+    /// projection.
+    private func pool(_ workspace: Workspace) -> (feature: [Float], attention: [Float])? {
         guard runsAllLayers else { return nil }
         if case .head(let head) = shared {
             let pooled = head.pool(normed(patchStates(workspace), workspace), workspace)
@@ -258,7 +249,7 @@ public struct VisionTower: FrameEncoder {
         guard vision.embedding.classTokens == 1 else { return nil }
         let state = normed(workspace.states(1).readOnly, workspace)
         guard case .projection(let linear) = shared else {
-            return (Array(UnsafeBufferPointer(start: state.base, count: state.columns)), nil)
+            return (Array(UnsafeBufferPointer(start: state.base, count: state.columns)), [])
         }
         let feature = [Float](unsafeUninitializedCapacity: linear.outputs) { output, count in
             if let base = output.baseAddress {
@@ -266,34 +257,11 @@ public struct VisionTower: FrameEncoder {
             }
             count = linear.outputs
         }
-        return (feature, nil)
+        return (feature, [])
     }
 
-    private func writeSaliency(_ values: [Float], to saliency: UnsafeMutableBufferPointer<Float>) {
-        guard space == .pooled else {
-            _ = saliency.update(fromContentsOf: values)
-            return
-        }
-        values.withUnsafeBufferPointer { values in
-            guard let source = values.baseAddress, let target = saliency.baseAddress else { return }
-            HalvedGrid(side: patchesPerSide).sample(
-                MatrixView(source, rows: values.count, columns: 1),
-                into: MutableMatrixView(target, rows: saliency.count, columns: 1))
-        }
-    }
-
-    private func check(
-        _ pixels: UnsafeBufferPointer<Float>, _ tokens: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) {
-        guard pixels.count == 3 * imageSide * imageSide else {
-            throw TokenReelError(
-                .invalidArgument, subject: "pixels for \(modelType)", found: "\(pixels.count) numbers",
-                allowed: "3 x \(imageSide) x \(imageSide)")
-        }
-        guard tokens.count == rows * columns * channels else {
-            throw TokenReelError(
-                .invalidArgument, subject: "token buffer for \(modelType)", found: "\(tokens.count) numbers",
-                allowed: "\(rows) x \(columns) x \(channels)")
-        }
+    /// A number for each patch as one for each token.
+    private func onTokens(_ values: ArraySlice<Float>) -> [Float] {
+        space == .pooled ? GridResampler(halving: patchesPerSide).map(Array(values), channels: 1) : Array(values)
     }
 }

@@ -5,18 +5,27 @@ extension VisionTower {
     /// Nil: frames of any size are brought to the model's own as its image processor does.
     public var frameSize: (width: Int, height: Int)? { nil }
 
-    /// Where the image processor cuts out a middle part, as CLIP's do.
-    public var centreShare: Double? {
-        guard let crop = preprocessor.settings.crop, case .shortestEdge(let edge) = preprocessor.settings.size else {
-            return nil
-        }
-        return Double(crop.width) / Double(edge)
-    }
-
     /// Says so where bf16 was asked for and is not to be had.
     public var notices: [String] {
         precision == options.precision
             ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
+    }
+
+    /// The tokens' space, the part of a frame that is encoded, and where the model's newline goes if it has one.
+    public var facts: [String: String] {
+        var facts = ["space": space.rawValue]
+        facts["centre_square"] = centreShare.map { "\($0)" }
+        if newline != nil { facts["newline"] = "after the last token" }
+        return facts
+    }
+
+    /// The side of the square that the image processor cuts from the middle of a frame, as CLIP's do, as a share of the
+    /// frame's shorter edge.
+    private var centreShare: Double? {
+        guard let crop = preprocessor.settings.crop, case .shortestEdge(let edge) = preprocessor.settings.size else {
+            return nil
+        }
+        return Double(crop.width) / Double(edge)
     }
 
     static func name(
@@ -45,20 +54,23 @@ extension VisionTower {
         return preprocessor
     }
 
-    /// Encodes one frame; see ``FrameEncoder/encode(_:tokens:saliency:)``.
-    public func encode(
-        _ frame: VideoFrame, tokens: UnsafeMutableBufferPointer<Float>, saliency: UnsafeMutableBufferPointer<Float>
-    ) throws(TokenReelError) {
-        try check(frame, tokens: tokens, saliency: saliency)
-        guard !frame.pixels.isEmpty else {
-            throw TokenReelError(
-                .invalidArgument, subject: "frame for \(name)", found: "\(frame.width) x \(frame.height) pixels",
-                allowed: "at least one pixel")
+    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.
+    public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        try check(frame)
+        return try preprocessor.pixels(of: frame).withUnsafeBufferPointer { pixels throws(TokenReelError) in
+            try encode(pixels: pixels, signals: signals)
         }
-        let pixels = preprocessor.pixels(of: frame)
-        try pixels.withUnsafeBufferPointer { pixels throws(TokenReelError) in
-            try encode(pixels: pixels, tokens: tokens, saliency: saliency)
+    }
+
+    /// What the image processor leaves of a frame, without the pixels right and below of the last whole patch.
+    public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+        try check(frame)
+        let resized = preprocessor.resized(frame)
+        let side = patchesPerSide * vision.configuration.patchSide
+        let pixels = (0..<side).flatMap { line in
+            resized.pixels[3 * line * resized.width..<3 * (line * resized.width + side)]
         }
+        return VideoFrame(width: side, height: side, pixels: pixels, pts: frame.pts)
     }
 
     /// Every hidden state of a frame of normalised pixels, the input of the first layer first: `[n, width]` each, with
@@ -66,9 +78,8 @@ extension VisionTower {
     package func hiddenStates(of pixels: [Float]) -> [[Float]] {
         workspaces.withWorkspace { workspace in
             var states: [[Float]] = []
-            var none: AttentionRecord?
-            pixels.withUnsafeBufferPointer { pixels in
-                vision.run(pixels, workspace, record: &none) { _, state in
+            _ = pixels.withUnsafeBufferPointer { pixels in
+                vision.run(pixels, workspace) { _, state in
                     states.append(Array(UnsafeBufferPointer(start: state.base, count: state.rows * state.columns)))
                 }
             }
@@ -81,15 +92,14 @@ extension VisionTower {
     /// A rectangle around a thing shows background near its corners; and since every state has seen the whole picture,
     /// one mean says more than its parts, which all look alike.
     ///
+    /// - Parameters:
+    ///   - image: A picture of any size.
+    ///   - signals: With patch embeddings among them the vector lies in the space that text shares, else in the tokens'.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
-    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
-        var tokens = [Float](repeating: 0, count: rows * columns * channels)
-        var saliency = [Float](repeating: 0, count: rows * columns)
-        try tokens.withUnsafeMutableBufferPointer { tokens throws(TokenReelError) in
-            try saliency.withUnsafeMutableBufferPointer { saliency throws(TokenReelError) in
-                try encode(image, tokens: tokens, saliency: saliency)
-            }
-        }
+    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
+        let encoded = try encode(image, signals: signals.intersection([.patchEmbeddings]))
+        let tokens = encoded.patchEmbeddings ?? encoded.tokens
+        let channels = tokens.count / (rows * columns)
         // Centres lie at (2 i + 1) / (2 side); the middle half is 1/4…3/4.
         let middle = (0..<rows).filter { rows <= 2 * (2 * $0 + 1) && 2 * (2 * $0 + 1) <= 3 * rows }
         let directions = Rows.normalized(TensorBuffer(tokens), channels: channels)
@@ -108,32 +118,33 @@ extension VisionTower {
         return try Query(vectors: mean, channels: channels)
     }
 
-    /// Brings tower tokens into the space that the checkpoint's text embeddings lie in, each on its own.
+    /// Brings tokens into the space that the checkpoint's text embeddings lie in, each on its own; tokens in
+    /// ``FeatureSpace/projected`` lie there already.
     ///
     /// Works a frame at a time, so that a whole grid gives the same bytes as its frames one by one.
     ///
-    /// - Parameter tokens: `[n, width]` in ``FeatureSpace/tower``, as this tower wrote them.
+    /// - Parameter tokens: `[n, channels]`, as this tower wrote them.
     /// - Returns: `[n, sharedChannels]`, not normalised.
     /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint has no way there,
     ///   ``TokenReelError/Code/invalidArgument`` for tokens of another width.
     public func sharedVectors(of tokens: UnsafeBufferPointer<Float>) throws(TokenReelError) -> [Float] {
-        let width = vision.configuration.width
         guard let shared, let outputs = sharedChannels else {
             throw TokenReelError(
                 .unsupportedInput, subject: "\(modelType) checkpoint", found: "no space shared with text",
                 allowed: "a CLIP or SigLIP checkpoint with both towers")
         }
-        guard tokens.count.isMultiple(of: width) else {
+        guard tokens.count.isMultiple(of: channels) else {
             throw TokenReelError(
                 .invalidArgument, subject: "tokens for the shared space", found: "\(tokens.count) numbers",
-                allowed: "rows of \(width)")
+                allowed: "rows of \(channels)")
         }
-        let count = tokens.count / width
+        guard space == .tower else { return Array(tokens) }
+        let count = tokens.count / channels
         return workspaces.withWorkspace { workspace in
             [Float](unsafeUninitializedCapacity: count * outputs) { output, written in
                 if let source = tokens.baseAddress, let target = output.baseAddress {
                     for rows in Rows.blocks(of: count, size: patchesPerSide * patchesPerSide) {
-                        let block = MatrixView(source + rows.lowerBound * width, rows: rows.count, columns: width)
+                        let block = MatrixView(source + rows.lowerBound * channels, rows: rows.count, columns: channels)
                         shared.bring(
                             tokensAreNormed ? block : normed(block, workspace),
                             into: MutableMatrixView(

@@ -34,6 +34,8 @@ public struct VisionTowerOptions: Sendable {
     public var saliency = SaliencySource.received
     /// The layer whose attention is measured, from 0, or negative from the last one that runs.
     public var saliencyLayer = -1
+    /// How many layers give class attention, semantic attention and value norms, back from the last one that runs.
+    public var signalLayers = 8
     /// What products are computed in; without the instructions for bf16, f32, of which ``VisionTower/notices`` tell.
     public var precision = Precision.f32
 

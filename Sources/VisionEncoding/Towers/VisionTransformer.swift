@@ -30,16 +30,19 @@ struct VisionTransformer: Sendable {
 
     /// Computes a frame's states; they stay in the workspace.
     ///
-    /// - Parameter afterLayer: Called with the index of each hidden state and the state itself, from 0, the input of the
-    ///   first layer.
-    func run(
-        _ pixels: UnsafeBufferPointer<Float>, _ workspace: Workspace, record: inout AttentionRecord?,
+    /// - Parameters:
+    ///   - watching: What to tell of the attention of which layers, counted from 0.
+    ///   - afterLayer: Called with the index of each hidden state and the state itself, from 0, the input of the first
+    ///     layer.
+    /// - Returns: What was asked for of each watched layer, the class token included.
+    @discardableResult func run(
+        _ pixels: UnsafeBufferPointer<Float>, _ workspace: Workspace, watching: [Int: Set<AttentionStatistic>] = [:],
         afterLayer: ((Int, MatrixView) -> Void)? = nil
-    ) {
+    ) -> [Int: AttentionStatistics] {
         embedding.embed(pixels, workspace)
         let states = workspace.states(tokens)
         preNorm?.apply(states.readOnly, into: states)
         afterLayer?(0, states.readOnly)
-        transformer.run(workspace, tokens: tokens, record: &record) { afterLayer?($0 + 1, $1) }
+        return transformer.run(workspace, tokens: tokens, watching: watching) { afterLayer?($0 + 1, $1) }
     }
 }

@@ -1,20 +1,19 @@
 internal import TensorOps
 
-/// Statistics of one layer's attention, gathered while it runs so that no whole map is kept.
-struct AttentionRecord {
-    /// The layer that is watched, counted from 0.
-    let layer: Int
-    /// `[n]`: the attention that each token receives, averaged over heads, then over the tokens that attend.
-    var received: [Float] = []
-    /// `[n]`: the attention that the first token pays to each, averaged over heads.
-    var first: [Float] = []
-    /// `[n, headWidth]`: each token's key, averaged over heads.
-    var keyMeans: [Float] = []
-    /// `[n]`: the length of each token's value, averaged over heads.
-    var valueNorms: [Float] = []
-
-    init(layer: Int) { self.layer = layer }
+/// What can be told of a layer's attention while it runs, so that no whole map is kept: a number for each token.
+enum AttentionStatistic: Sendable {
+    /// The attention that the token receives, averaged over heads, then over the tokens that attend.
+    case received
+    /// The attention that the first token pays to it, averaged over heads.
+    case fromFirst
+    /// How alike its value is to the first token's: the softmax over all tokens of their dot product, averaged over heads.
+    case valueOfFirst
+    /// The sum of the magnitudes of its value, averaged over heads before.
+    case valueNorm
 }
+
+/// The statistics of one layer, `[n]` each.
+typealias AttentionStatistics = [AttentionStatistic: [Float]]
 
 /// Softmax attention of every head over the queries, keys and values of a workspace.
 ///
@@ -24,13 +23,11 @@ struct Attention {
     let isCausal: Bool
     let precision: Precision
 
-    func run(_ workspace: Workspace, tokens: Int, record: inout AttentionRecord?) {
+    func run(_ workspace: Workspace, tokens: Int, watching: Set<AttentionStatistic>) -> AttentionStatistics {
         let width = workspace.states(tokens).columns
         let headWidth = width / heads
-        if record != nil {
-            record?.received = [Float](repeating: 0, count: tokens)
-            record?.first = [Float](repeating: 0, count: tokens)
-        }
+        var received = [Float](repeating: 0, count: watching.contains(.received) ? tokens : 0)
+        var fromFirst = [Float](repeating: 0, count: watching.contains(.fromFirst) ? tokens : 0)
         for head in 0..<heads {
             let columns = head * headWidth..<(head + 1) * headWidth
             let products = HeadProducts(workspace, tokens: tokens, columns: columns, precision)
@@ -40,49 +37,46 @@ struct Attention {
                 RowPass.softmax(scores, causalFrom: isCausal ? rows.lowerBound : nil)
                 products.gather(
                     scores.readOnly, into: workspace.context(tokens).part(rows: rows, columns: columns))
-                if record != nil { note(scores.readOnly, from: rows.lowerBound, in: &record) }
+                received.addColumnSums(of: scores.readOnly)
+                if rows.lowerBound == 0 {
+                    fromFirst.addColumnSums(of: MatrixView(scores.base, rows: 1, columns: tokens))
+                }
             }
         }
-        guard record != nil else { return }
-        record?.received.scale(by: 1 / Float(heads * tokens))
-        record?.first.scale(by: 1 / Float(heads))
-        record?.keyMeans = meanKeys(workspace, tokens: tokens)
-        record?.valueNorms = meanValueNorms(workspace, tokens: tokens)
-    }
-
-    private func note(_ scores: MatrixView, from row: Int, in record: inout AttentionRecord?) {
-        record?.received.withUnsafeMutableBufferPointer { sums in
-            if let base = sums.baseAddress { RowPass.addColumnSums(of: scores, to: base) }
-        }
-        guard row == 0 else { return }
-        record?.first.withUnsafeMutableBufferPointer { sums in
-            guard let base = sums.baseAddress else { return }
-            RowPass.addColumnSums(of: MatrixView(scores.base, rows: 1, columns: scores.columns), to: base)
-        }
-    }
-
-    private func meanKeys(_ workspace: Workspace, tokens: Int) -> [Float] {
-        let keys = workspace.keys(tokens)
-        let headWidth = keys.columns / heads
-        var means = [Float](repeating: 0, count: tokens * headWidth)
-        for token in 0..<tokens {
-            for column in 0..<keys.columns {
-                means[token * headWidth + column % headWidth] += keys.base[token * keys.stride + column]
+        var found: AttentionStatistics = [:]
+        for statistic in watching {
+            switch statistic {
+            case .received: found[statistic] = received.map { $0 / Float(heads * tokens) }
+            case .fromFirst: found[statistic] = fromFirst.map { $0 / Float(heads) }
+            case .valueOfFirst: found[statistic] = likenessToFirst(workspace, tokens: tokens)
+            case .valueNorm: found[statistic] = valueNorms(workspace, tokens: tokens)
             }
         }
-        means.scale(by: 1 / Float(heads))
-        return means
+        return found
     }
 
-    private func meanValueNorms(_ workspace: Workspace, tokens: Int) -> [Float] {
+    private func likenessToFirst(_ workspace: Workspace, tokens: Int) -> [Float] {
+        let values = workspace.values(tokens)
+        let headWidth = values.columns / heads
+        let scores = workspace.scores(1, tokens)
+        var sums = [Float](repeating: 0, count: tokens)
+        for head in 0..<heads {
+            let columns = head * headWidth..<(head + 1) * headWidth
+            let first = values.part(rows: 0..<1, columns: columns).readOnly
+            Matrix.multiply(first, transposed: values.part(columns: columns).readOnly, into: scores)
+            RowPass.softmax(scores)
+            sums.addColumnSums(of: scores.readOnly)
+        }
+        return sums.map { $0 / Float(heads) }
+    }
+
+    private func valueNorms(_ workspace: Workspace, tokens: Int) -> [Float] {
         let values = workspace.values(tokens)
         let headWidth = values.columns / heads
         return (0..<tokens).map { token in
-            var sum: Float = 0
-            for head in 0..<heads {
-                let value = UnsafeBufferPointer(
-                    start: values.base + token * values.stride + head * headWidth, count: headWidth)
-                sum += Rows.dot(value, value).squareRoot()
+            let value = UnsafeBufferPointer(start: values.base + token * values.stride, count: values.columns)
+            let sum = (0..<headWidth).reduce(Float(0)) { sum, channel in
+                sum + abs(stride(from: channel, to: values.columns, by: headWidth).reduce(Float(0)) { $0 + value[$1] })
             }
             return sum / Float(heads)
         }
@@ -129,8 +123,11 @@ private struct HeadProducts {
 }
 
 extension [Float] {
-    /// Multiplies every element.
-    mutating func scale(by factor: Float) {
-        for index in indices { self[index] *= factor }
+    /// Adds the sum of each column; an empty array stays so.
+    fileprivate mutating func addColumnSums(of scores: MatrixView) {
+        guard !isEmpty else { return }
+        withUnsafeMutableBufferPointer { sums in
+            if let base = sums.baseAddress { RowPass.addColumnSums(of: scores, to: base) }
+        }
     }
 }

@@ -33,21 +33,20 @@ struct Transformer: Sendable {
     /// Runs the layers over the first `tokens` states of a workspace, in place.
     ///
     /// - Parameters:
-    ///   - record: Filled with statistics of its layer's attention.
+    ///   - watching: What to tell of the attention of which layers, counted from 0.
     ///   - afterLayer: Called with each layer's index and output.
-    func run(
-        _ workspace: Workspace, tokens: Int, record: inout AttentionRecord?,
+    /// - Returns: What was asked for of each watched layer.
+    @discardableResult func run(
+        _ workspace: Workspace, tokens: Int, watching: [Int: Set<AttentionStatistic>] = [:],
         afterLayer: ((Int, MatrixView) -> Void)? = nil
-    ) {
+    ) -> [Int: AttentionStatistics] {
+        var found: [Int: AttentionStatistics] = [:]
         for (index, layer) in layers.enumerated() {
-            if record?.layer == index {
-                layer.run(workspace, tokens: tokens, isCausal: isCausal, record: &record)
-            } else {
-                var none: AttentionRecord?
-                layer.run(workspace, tokens: tokens, isCausal: isCausal, record: &none)
-            }
+            found[index] = layer.run(
+                workspace, tokens: tokens, isCausal: isCausal, watching: watching[index] ?? [])
             afterLayer?(index, workspace.states(tokens).readOnly)
         }
+        return found
     }
 }
 
@@ -84,7 +83,9 @@ struct TransformerLayer: Sendable {
         contract = try Linear(folder, "\(prefix)mlp.fc2", inner, width, precision)
     }
 
-    func run(_ workspace: Workspace, tokens: Int, isCausal: Bool, record: inout AttentionRecord?) {
+    func run(
+        _ workspace: Workspace, tokens: Int, isCausal: Bool, watching: Set<AttentionStatistic>
+    ) -> AttentionStatistics {
         let states = workspace.states(tokens)
         let normed = workspace.normed(tokens)
         norm1.apply(states.readOnly, into: normed)
@@ -95,13 +96,14 @@ struct TransformerLayer: Sendable {
             workspace)
         key.apply(normed.readOnly, into: workspace.keys(tokens), workspace)
         value.apply(normed.readOnly, into: workspace.values(tokens), workspace)
-        Attention(heads: heads, isCausal: isCausal, precision: precision).run(
-            workspace, tokens: tokens, record: &record)
+        let statistics = Attention(heads: heads, isCausal: isCausal, precision: precision).run(
+            workspace, tokens: tokens, watching: watching)
         output.add(workspace.context(tokens).readOnly, to: states, workspace)
 
         norm2.apply(states.readOnly, into: normed)
         let inner = workspace.inner(tokens, innerWidth)
         expand.apply(normed.readOnly, activation, into: inner, workspace)
         contract.add(inner.readOnly, to: states, workspace)
+        return statistics
     }
 }

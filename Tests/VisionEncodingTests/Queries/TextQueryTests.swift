@@ -1,28 +1,12 @@
-import Foundation
+import TestSupport
 import Testing
 import TokenCore
 import VisionEncoding
 
 @Suite struct TextQueryTests {
-    private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures/towers")
+    private let scratch: ScratchFolder
 
-    /// The tiny CLIP checkpoint with a tokenizer of single letters, which has the vocabulary that its text tower has.
-    private func clip() throws -> URL {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "text-query-\(UUID().uuidString)")
-        try FileManager.default.copyItem(at: Self.fixtures.appending(path: "clip"), to: folder)
-        var vocabulary: [String: Int] = [:]
-        for letter in "abcdefghijklmnopqrstuvwxyz" {
-            vocabulary["\(letter)"] = vocabulary.count
-            vocabulary["\(letter)</w>"] = vocabulary.count
-        }
-        while vocabulary.count < 97 { vocabulary["unused\(vocabulary.count)"] = vocabulary.count }
-        vocabulary["<|startoftext|>"] = 97
-        vocabulary["<|endoftext|>"] = 98
-        try JSONSerialization.data(withJSONObject: vocabulary).write(to: folder.appending(path: "vocab.json"))
-        try Data("#version: 0.2\n".utf8).write(to: folder.appending(path: "merges.txt"))
-        return folder
-    }
+    init() throws { scratch = try ScratchFolder() }
 
     private func grid(_ tower: VisionTower, frames: Int) throws -> TokenGrid {
         var values: [Float] = []
@@ -39,18 +23,26 @@ import VisionEncoding
         return zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / length(a) / length(b)
     }
 
+    private func checkpoint(in scratch: ScratchFolder) throws -> CheckpointFolder {
+        try CheckpointFolder(try TinyCheckpoints.clipWithTokenizer(in: scratch))
+    }
+
+    private func tower(_ folder: CheckpointFolder, _ space: FeatureSpace) throws -> VisionTower {
+        var options = VisionTowerOptions()
+        options.space = space
+        return try VisionTower(folder, options: options)
+    }
+
     @Test func relevanceFollowsItsDefinition() throws {
-        let path = try clip()
-        defer { try? FileManager.default.removeItem(at: path) }
-        let folder = try CheckpointFolder(path.path)
-        let tower = try VisionTower(folder)
+        let folder = try checkpoint(in: scratch)
+        let tower = try tower(folder, .tower)
         let grid = try grid(tower, frames: 3)
-        let query = try TextQuery("a red car, no dog", tower: tower, folder: folder)
+        let query = try TextQuery("a red car, no dog", folder: folder, tower: tower)
         #expect(query.phrases == QueryPhrases("a red car, no dog"))
         let relevance = try query.relevance(of: grid, workers: 2)
 
         let text = try TextTower(folder)
-        let tokenizer = try loadTokenizer(folder: path.path, contextLength: text.contextLength)
+        let tokenizer = try loadTokenizer(folder: folder.path, contextLength: text.contextLength)
         let wanted = try text.embedding(of: tokenizer.ids(for: "a red car"))
         let unwanted = try text.embedding(of: tokenizer.ids(for: "dog"))
         let shared = try grid.values.withUnsafeBufferPointer { try tower.sharedVectors(of: $0) }
@@ -63,28 +55,52 @@ import VisionEncoding
         #expect(try query.relevance(of: grid, workers: 1) == relevance)
     }
 
+    /// The same tokens in tower space, in the shared space, and beside tokens of some other encoder.
+    @Test func theWayIntoTheSharedSpaceDoesNotMatter() throws {
+        let folder = try checkpoint(in: scratch)
+        let tower = try tower(folder, .tower)
+        let grid = try grid(tower, frames: 2)
+        let expected = try TextQuery("red, no dog", folder: folder, tower: tower).relevance(of: grid)
+        let shared = try grid.values.withUnsafeBufferPointer { try tower.sharedVectors(of: $0) }
+
+        let projected = try self.tower(folder, .projected)
+        #expect(projected.channels == 20)
+        let shape = try GridShape(frames: 2, rows: tower.rows, columns: tower.columns, channels: 20)
+        let inSharedSpace = try TokenGrid(shape: shape, values: TensorBuffer(shared), frameTimes: [0, 1])
+        #expect(try TextQuery("red, no dog", folder: folder, tower: projected).relevance(of: inSharedSpace) == expected)
+
+        let words = try TextQuery("red, no dog", folder: folder)
+        let small = try GridShape(frames: 2, rows: tower.rows, columns: tower.columns, channels: 3)
+        let elsewhere = try TokenGrid(
+            shape: small, values: TensorBuffer([Float](repeating: 1, count: small.elementCount)), frameTimes: [0, 1],
+            patchEmbeddings: TensorBuffer(shared))
+        #expect(try words.relevance(of: elsewhere) == expected)
+        #expect(words.model.hasPrefix("clip "))
+
+        let bare = #expect(throws: TokenReelError.self) { try words.relevance(of: inSharedSpace) }
+        #expect(bare?.code == .missingSignal && bare?.remedy?.contains("--query-model") == true)
+        let other = try TokenGrid(
+            shape: small, values: elsewhere.values, frameTimes: [0, 1], patchEmbeddings: elsewhere.values)
+        let width = #expect(throws: TokenReelError.self) { try words.relevance(of: other) }
+        #expect(width?.found.contains("of 3 numbers") == true && width?.allowed?.hasPrefix("20") == true)
+    }
+
     @Test func whatCannotBeAskedIsRefused() throws {
-        let path = try clip()
-        defer { try? FileManager.default.removeItem(at: path) }
-        let folder = try CheckpointFolder(path.path)
-        let tower = try VisionTower(folder)
-        #expect(throws: TokenReelError.self) { try TextQuery(" \n", tower: tower, folder: folder) }
-        var options = VisionTowerOptions()
-        options.space = .projected
-        let projected = try VisionTower(folder, options: options)
-        #expect(throws: TokenReelError.self) { try TextQuery("car", tower: projected, folder: folder) }
-        let query = try TextQuery("car", tower: tower, folder: folder)
+        let folder = try checkpoint(in: scratch)
+        let tower = try tower(folder, .tower)
+        #expect(throws: TokenReelError.self) { try TextQuery(" \n", folder: folder, tower: tower) }
+        let query = try TextQuery("car", folder: folder, tower: tower)
         let other = try TokenGrid(
             shape: GridShape(frames: 1, rows: 1, columns: 1, channels: 3), values: TensorBuffer([1, 2, 3]),
             frameTimes: [0])
         #expect(throws: TokenReelError.self) { try query.relevance(of: other) }
 
-        let llava = try CheckpointFolder(Self.fixtures.appending(path: "llava-onevision-f16").path)
-        let error = #expect(throws: TokenReelError.self) {
-            try TextQuery("car", tower: try VisionTower(llava), folder: llava)
-        }
-        #expect(error?.code == .unsupportedInput && error?.remedy?.contains("--query-image") == true)
-        let bare = try CheckpointFolder(Self.fixtures.appending(path: "clip").path)
-        #expect(throws: TokenReelError.self) { try TextQuery("car", tower: try VisionTower(bare), folder: bare) }
+        let llava = try CheckpointFolder(TinyCheckpoints.path("llava-onevision-f16"))
+        let error = #expect(throws: TokenReelError.self) { try TextQuery("car", folder: llava) }
+        #expect(error?.code == .unsupportedInput && error?.remedy?.contains("--query-model") == true)
+        let foreign = try VisionTower(llava)
+        #expect(throws: TokenReelError.self) { try TextQuery("car", folder: folder, tower: foreign) }
+        let bare = try CheckpointFolder(TinyCheckpoints.path("clip"))
+        #expect(throws: TokenReelError.self) { try TextQuery("car", folder: bare) }
     }
 }

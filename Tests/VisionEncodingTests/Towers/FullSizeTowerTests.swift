@@ -33,9 +33,9 @@ struct FullSizeTowerTests {
             print("\(name) hidden state \(layer): \(found) of the largest magnitude")
             #expect(found < 1e-4)
         }
-        var found: (tokens: [Float], signals: FrameSignals)?
-        let one = try clock.measure { found = try loaded.result(of: pixels) }
-        let feature = try #require(found?.signals.frameFeature)
+        var found: EncodedFrame?
+        let one = try clock.measure { found = try loaded.result(of: pixels, [.frameFeatures]) }
+        let feature = try #require(found?.frameFeature)
         #expect(deviation(feature, try expected.floats("pooler_output").array) < 1e-4)
         let start = clock_t(Foundation.clock())
         _ = try loaded.result(of: pixels)

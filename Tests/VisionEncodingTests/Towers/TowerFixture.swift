@@ -12,7 +12,7 @@ struct TowerFixture: Sendable {
 
     init(_ name: String) throws {
         self.name = name
-        path = SharedFiles.package.appending(path: "Tests/VisionEncodingTests/Fixtures/towers/\(name)").path
+        path = TinyCheckpoints.path(name)
         expected = try SafetensorsFile(path: path + "/expected.safetensors")
     }
 
@@ -37,13 +37,9 @@ struct TowerFixture: Sendable {
 }
 
 extension VisionTower {
-    /// The tokens of a frame, and what its attention says.
-    func result(of pixels: [Float]) throws -> (tokens: [Float], signals: FrameSignals) {
-        var tokens = [Float](repeating: .nan, count: rows * columns * channels)
-        let signals = try pixels.withUnsafeBufferPointer { pixels in
-            try tokens.withUnsafeMutableBufferPointer { try self.signals(of: pixels, tokens: $0) }
-        }
-        return (tokens, signals)
+    /// The tokens of a frame, and the signals that are asked for.
+    func result(of pixels: [Float], _ signals: Set<Signal> = []) throws -> EncodedFrame {
+        try pixels.withUnsafeBufferPointer { try encode(pixels: $0, signals: signals) }
     }
 }
 

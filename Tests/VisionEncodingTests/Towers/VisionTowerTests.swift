@@ -47,14 +47,7 @@ private let tolerance: Float = 1e-5
             $0.saliency = .none
         }
         let expected = try fixture.values("hidden.\(layer < 0 ? 4 + layer : layer)", frame: 1)
-        var tokens = [Float](repeating: .nan, count: expected.count)
-        let pixels = try fixture.pixels(frame: 1)
-        try pixels.withUnsafeBufferPointer { pixels in
-            try tokens.withUnsafeMutableBufferPointer {
-                try tower.encode(pixels: pixels, tokens: $0, saliency: UnsafeMutableBufferPointer(start: nil, count: 0))
-            }
-        }
-        #expect(deviation(tokens, expected) < tolerance)
+        #expect(deviation(try tower.result(of: try fixture.pixels(frame: 1)).tokens, expected) < tolerance)
     }
 
     @Test func projectedTokensAreTheReferences() throws {
@@ -78,25 +71,82 @@ private let tolerance: Float = 1e-5
         #expect(try tower.newline == fixture.expected.floats("image_newline").array)
     }
 
-    @Test(arguments: zip(names, [-1, 0, 1, -1, -1])) func attentionStatisticsAreTheReferences(
+    @Test(arguments: zip(names, [-1, 0, 1, -1, -1])) func signalsOfAttentionAreTheReferences(
         _ name: String, _ layer: Int
     ) throws {
-        let (tower, fixture) = try tower(name) { $0.saliencyLayer = layer }
-        let signals = try tower.result(of: try fixture.pixels(frame: 0)).signals
-        let classTokens = name.hasPrefix("clip") ? 1 : 0
-        func compare(_ found: [Float]?, _ tensor: String) throws {
-            let expected = try fixture.values(tensor)
-            let width = expected.count / (tower.patchesPerSide * tower.patchesPerSide + classTokens)
-            let patches = Array(expected.dropFirst(classTokens * width))
-            #expect(deviation(try #require(found), patches) < tolerance, "\(tensor)")
+        let (tower, fixture) = try tower(name) {
+            $0.saliencyLayer = layer
+            $0.space = .tower
         }
-        try compare(signals.receivedAttention, "received")
-        try compare(signals.keyMeans, "key_means")
-        try compare(signals.valueNorms, "value_norms")
-        if classTokens == 1 {
-            try compare(signals.classAttention, "class_attention")
-        } else {
-            #expect(signals.classAttention == nil)
+        let found = try tower.result(of: try fixture.pixels(frame: 0), Set(Signal.allCases))
+        let classTokens = name.hasPrefix("clip") ? 1 : 0
+        let layers = fixture.expected.tensors.keys.count { $0.hasPrefix("hidden.") } - 1
+        func compare(_ found: [Float]?, _ tensor: String, _ layer: Int) throws {
+            let expected = try fixture.values("\(tensor).\(layer < 0 ? layers + layer : layer)")
+            #expect(deviation(try #require(found), Array(expected.dropFirst(classTokens))) < tolerance, "\(tensor)")
+        }
+        try compare(found.saliency, "received", layer)
+        // Three eighths of two or three layers.
+        #expect(found.maps[.objectSaliency]?.count == 1)
+        try compare(found.maps[.objectSaliency]?.first, "received", 0)
+        for (signal, tensor) in [
+            (Signal.classAttention, "class_attention"), (.semanticAttention, "semantic_attention"),
+            (.valueNorms, "value_norms"),
+        ] {
+            guard classTokens == 1 || signal == .valueNorms else {
+                #expect(found.maps[signal] == nil)
+                continue
+            }
+            let maps = try #require(found.maps[signal])
+            #expect(maps.count == layers)
+            for (layer, map) in maps.enumerated() { try compare(map, tensor, layer) }
+        }
+        #expect(found.maps[.pixelChange] == nil)
+    }
+
+    @Test func onlyTheLastLayersAreTold() throws {
+        let (all, fixture) = try tower("clip")
+        let (last, _) = try tower("clip") { $0.signalLayers = 2 }
+        let pixels = try fixture.pixels(frame: 1)
+        let signals: Set<Signal> = [.classAttention, .valueNorms]
+        let maps = try all.result(of: pixels, signals).maps
+        let lastMaps = try last.result(of: pixels, signals).maps
+        #expect(lastMaps.count == 2)
+        for signal in signals { #expect(lastMaps[signal] == maps[signal]?.suffix(2)) }
+        #expect(try all.result(of: pixels).maps.isEmpty)
+        #expect(throws: TokenReelError.self) { try tower("clip") { $0.signalLayers = 0 } }
+    }
+
+    @Test func signalsArePooledWithTheTokens() throws {
+        let (tower, fixture) = try tower("llava-onevision-f16")
+        let found = try tower.result(of: try fixture.pixels(frame: 0), tower.signals)
+        let expected = try fixture.values("received_pooled")
+        #expect(deviation(try #require(found.saliency), expected) < tolerance)
+        #expect(found.maps.values.allSatisfy { $0.allSatisfy { $0.count == 9 } } && found.maps.count == 2)
+    }
+
+    @Test func towersTellWhatTheyHave() throws {
+        let attention: Set<Signal> = [.saliency, .objectSaliency, .valueNorms]
+        let ofClass: Set<Signal> = [.classAttention, .semanticAttention]
+        let ofBoth: Set<Signal> = [.frameFeatures, .patchEmbeddings]
+        #expect(try tower("clip").0.signals == attention.union(ofClass).union(ofBoth))
+        #expect(try tower("clip-vision-bf16").0.signals == attention.union(ofClass).union([.frameFeatures]))
+        #expect(try tower("siglip").0.signals == attention.union(ofBoth))
+        #expect(try tower("llava-onevision-f16").0.signals == attention)
+        #expect(try tower("siglip") { $0.layer = -2 }.0.signals == attention.union([.patchEmbeddings]))
+        let input = try tower("siglip") {
+            $0.layer = 0
+            $0.saliency = .none
+        }.0
+        #expect(input.signals == [.patchEmbeddings])
+    }
+
+    @Test(arguments: ["clip", "siglip"]) func patchEmbeddingsAreTheReferencesInAnySpace(_ name: String) throws {
+        for space in [FeatureSpace.tower, .projected] {
+            let (tower, fixture) = try tower(name) { $0.space = space }
+            let found = try tower.result(of: try fixture.pixels(frame: 1), [.patchEmbeddings])
+            let expected = try fixture.values("shared", frame: 1)
+            #expect(deviation(try #require(found.patchEmbeddings), expected) < tolerance, "\(space)")
         }
     }
 
@@ -106,19 +156,14 @@ private let tolerance: Float = 1e-5
             ("siglip-vision-f16", "pooler_output"),
         ] {
             let (tower, fixture) = try tower(name)
-            let signals = try tower.result(of: try fixture.pixels(frame: 0)).signals
-            #expect(deviation(try #require(signals.frameFeature), try fixture.values(tensor)) < tolerance, "\(name)")
-            guard name.hasPrefix("siglip") else { continue }
-            let probe = try #require(signals.probeAttention)
-            #expect(deviation(probe, try fixture.values("probe_attention")) < tolerance)
+            let feature = try tower.result(of: try fixture.pixels(frame: 0), [.frameFeatures]).frameFeature
+            #expect(deviation(try #require(feature), try fixture.values(tensor)) < tolerance, "\(name)")
         }
-        let (tower, fixture) = try tower("llava-onevision-f16")
-        #expect(try tower.result(of: try fixture.pixels(frame: 0)).signals.frameFeature == nil)
     }
 
     @Test func towerTokensCanBeBroughtIntoTheSharedSpaceLater() throws {
         for name in ["clip", "siglip"] {
-            let (tower, fixture) = try tower(name)
+            let (tower, fixture) = try tower(name) { $0.space = .tower }
             let tokens = try tower.result(of: try fixture.pixels(frame: 1)).tokens
             let shared = try tokens.withUnsafeBufferPointer { try tower.sharedVectors(of: $0) }
             #expect(deviation(shared, try fixture.values("shared", frame: 1)) < tolerance, "\(name)")
@@ -131,22 +176,15 @@ private let tolerance: Float = 1e-5
 
     @Test func saliencyFollowsItsSource() throws {
         for (source, name, tensor) in [
-            (SaliencySource.received, "clip", "received"), (.classToken, "clip", "class_attention"),
+            (SaliencySource.received, "clip", "received.2"), (.classToken, "clip", "class_attention.2"),
             (.probe, "siglip", "probe_attention"),
         ] {
             let (tower, fixture) = try tower(name) { $0.saliency = source }
-            let pixels = try fixture.pixels(frame: 0)
-            var tokens = [Float](repeating: .nan, count: tower.rows * tower.columns * tower.channels)
-            var saliency = [Float](repeating: .nan, count: tower.rows * tower.columns)
-            try pixels.withUnsafeBufferPointer { pixels in
-                try tokens.withUnsafeMutableBufferPointer { tokens in
-                    try saliency.withUnsafeMutableBufferPointer {
-                        try tower.encode(pixels: pixels, tokens: tokens, saliency: $0)
-                    }
-                }
-            }
+            let saliency = try tower.result(of: try fixture.pixels(frame: 0), [.saliency]).saliency
             let expected = try fixture.values(tensor)
-            #expect(deviation(saliency, Array(expected.dropFirst(name == "clip" ? 1 : 0))) < tolerance, "\(source)")
+            #expect(
+                deviation(try #require(saliency), Array(expected.dropFirst(name == "clip" ? 1 : 0))) < tolerance,
+                "\(source)")
         }
     }
 
@@ -196,8 +234,8 @@ private let tolerance: Float = 1e-5
         }
         #expect(rounded.precision == .bf16 && rounded.notices.isEmpty && rounded.name != exact.name)
         let pixels = try fixture.pixels(frame: 0)
-        let a = try exact.result(of: pixels)
-        let b = try rounded.result(of: pixels)
+        let a = try exact.result(of: pixels, [.saliency])
+        let b = try rounded.result(of: pixels, [.saliency])
         for start in stride(from: 0, to: a.tokens.count, by: exact.channels) {
             let (x, y) = (a.tokens[start..<start + exact.channels], b.tokens[start..<start + exact.channels])
             func dot(_ p: ArraySlice<Float>, _ q: ArraySlice<Float>) -> Float {
@@ -207,7 +245,7 @@ private let tolerance: Float = 1e-5
         }
         let isRounded = a.tokens != b.tokens
         #expect(isRounded)
-        #expect(deviation(b.signals.receivedAttention, a.signals.receivedAttention) < 0.05)
+        #expect(deviation(try #require(b.saliency), try #require(a.saliency)) < 0.05)
     }
 
     // MARK: Frames
@@ -222,15 +260,28 @@ private let tolerance: Float = 1e-5
     @Test(arguments: names) func framesOfAnySizeAreEncodedThroughTheFoldersPreprocessing(_ name: String) throws {
         let (tower, fixture) = try tower(name)
         let frame = frame(width: 61, height: 43)
-        var tokens = [Float](repeating: .nan, count: tower.rows * tower.columns * tower.channels)
-        var saliency = [Float](repeating: .nan, count: tower.rows * tower.columns)
-        try tokens.withUnsafeMutableBufferPointer { tokens in
-            try saliency.withUnsafeMutableBufferPointer { try tower.encode(frame, tokens: tokens, saliency: $0) }
-        }
+        let encoded = try tower.encode(frame, signals: [.saliency])
         let pixels = try ImagePreprocessor(folder: fixture.path).pixels(of: frame)
-        let isSame = try tower.result(of: pixels).tokens == tokens
+        let isSame = try tower.result(of: pixels).tokens == encoded.tokens
         #expect(isSame)
-        #expect(saliency.allSatisfy { 0...1 ~= $0 })
+        #expect(encoded.saliency?.count == tower.rows * tower.columns)
+        #expect(encoded.saliency?.allSatisfy { 0...1 ~= $0 } == true)
+        #expect(throws: TokenReelError.self) { try tower.encode(self.frame(width: 0, height: 5), signals: []) }
+    }
+
+    @Test func picturesAreWhatThePatchesAreCutFrom() throws {
+        // Five patches of 8 pixels cover 40 of 44.
+        let (tower, fixture) = try tower("siglip")
+        let frame = frame(width: 61, height: 43)
+        let picture = try tower.picture(of: frame)
+        let resized = try ImagePreprocessor(folder: fixture.path).resized(frame)
+        #expect(picture.width == 40 && picture.height == 40 && resized.width == 44)
+        for line in 0..<40 {
+            let isSame =
+                picture.pixels[120 * line..<120 * (line + 1)].elementsEqual(
+                    resized.pixels[132 * line..<132 * line + 120])
+            #expect(isSame)
+        }
     }
 
     @Test func framesOnSeveralThreadsGiveTheSameBytes() async throws {
@@ -254,5 +305,15 @@ private let tolerance: Float = 1e-5
         let query = try tower.query(from: frame(width: 20, height: 50))
         #expect(query.count == 1 && query.channels == tower.channels)
         #expect(throws: TokenReelError.self) { try tower.query(from: frame(width: 0, height: 5)) }
+    }
+
+    @Test func anExemplarFollowsThePatchEmbeddings() throws {
+        let (tower, _) = try tower("clip") { $0.space = .tower }
+        let (projected, _) = try self.tower("clip") { $0.space = .projected }
+        let image = frame(width: 20, height: 50)
+        let query = try tower.query(from: image, signals: [.patchEmbeddings, .saliency])
+        let expected = try projected.query(from: image).vectors
+        #expect(query.channels == 20 && query.vectors == expected)
+        #expect(try tower.query(from: image, signals: [.saliency]).channels == tower.channels)
     }
 }

@@ -1,67 +1,3 @@
-internal import TokenCore
-
-/// A JSON text as values, for the settings and vocabularies of a checkpoint folder.
-///
-/// Keys stay in the order of the text and apart by their bytes. A dictionary of Swift strings would join keys that only
-/// differ in Unicode normalisation, and vocabularies hold such pairs.
-enum JSONTree: Sendable {
-    case null
-    case boolean(Bool)
-    case number(Double)
-    case string(String)
-    case array([JSONTree])
-    case object([(key: String, value: JSONTree)])
-
-    /// Parses a whole text.
-    ///
-    /// - Throws: ``TokenReelError/Code/unreadableInput`` naming `file` and the byte where it stops being JSON.
-    init(parsing bytes: [UInt8], file: String) throws(TokenReelError) {
-        var parser = JSONParser(bytes)
-        do throws(JSONParser.Failure) {
-            self = try parser.document()
-        } catch {
-            throw TokenReelError(
-                .unreadableInput, subject: file, found: "\(error.found) at byte \(error.offset)", allowed: "JSON")
-        }
-    }
-
-    /// The member of an object; of equal keys the last, as in Python.
-    ///
-    /// Nil if there is none, or for other values.
-    subscript(key: StaticString) -> JSONTree? {
-        guard case .object(let members) = self else { return nil }
-        let name = "\(key)"
-        return members.last { $0.key.utf8.elementsEqual(name.utf8) }?.value
-    }
-
-    /// Whether this is `null`, which files use for "not set".
-    var isNull: Bool {
-        if case .null = self { true } else { false }
-    }
-
-    /// The text of a string.
-    var string: String? {
-        if case .string(let text) = self { text } else { nil }
-    }
-
-    /// A number that is whole and fits `Int32`.
-    var integer: Int? {
-        if case .number(let value) = self { Int32(exactly: value).map(Int.init) } else { nil }
-    }
-
-    /// The value as errors show it.
-    var summary: String {
-        switch self {
-        case .null: "null"
-        case .boolean(let value): "\(value)"
-        case .number(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
-        case .string(let text): "\"\(text.prefix(60))\""
-        case .array(let elements): "an array of \(elements.count)"
-        case .object(let members): "{\(members.prefix(6).map(\.key).joined(separator: ", "))}"
-        }
-    }
-}
-
 /// Reads JSON as RFC 8259 has it, with bounded depth.
 struct JSONParser {
     struct Failure: Error {
@@ -96,7 +32,7 @@ struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(Failure) -> JSONTree {
-        guard depth < Self.deepest else { throw failure("more than \(Self.deepest) levels") }
+        guard depth < Self.deepest else { throw failure("values nested in more than \(Self.deepest) levels") }
         skipSpace()
         guard index < bytes.count else { throw failure("the end of the file instead of a value") }
         switch bytes[index] {
@@ -123,7 +59,7 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try word("true", .boolean(true))
         case UInt8(ascii: "f"): return try word("false", .boolean(false))
         case UInt8(ascii: "n"): return try word("null", .null)
-        default: return .number(try number())
+        default: return try number()
         }
     }
 
@@ -135,7 +71,7 @@ struct JSONParser {
         return value
     }
 
-    private mutating func number() throws(Failure) -> Double {
+    private mutating func number() throws(Failure) -> JSONTree {
         let start = index
         func digits(_ index: inout Int) -> Bool {
             let first = index
@@ -147,6 +83,7 @@ struct JSONParser {
         let leading = index
         guard digits(&index) else { throw failure("something that is not a value") }
         guard index == leading + 1 || bytes[leading] != 0x30 else { throw failure("a number with a leading zero") }
+        let whole = index
         if isNext([UInt8(ascii: ".")]) {
             index += 1
             guard digits(&index) else { throw failure("a number without digits after its point") }
@@ -157,8 +94,9 @@ struct JSONParser {
             guard digits(&index) else { throw failure("a number without digits in its exponent") }
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
+        if index == whole, text != "-0", let integer = Int(text) { return .integer(integer) }
         guard let number = Double(text), number.isFinite else { throw failure("the number \(text.prefix(40))") }
-        return number
+        return .number(number)
     }
 
     private mutating func string() throws(Failure) -> String {

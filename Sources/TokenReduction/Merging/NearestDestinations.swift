@@ -1,0 +1,105 @@
+internal import TensorOps
+
+/// Finds the most alike of a fixed set of tokens for others, by exact single-precision products.
+///
+/// For many tokens most products need not be exact: with factors rounded to bf16, where the processor multiplies those
+/// twice as fast, a product of a and b is off by at most `margin |a| |b|`. So only destinations whose rounded product
+/// comes within twice that of the largest can be the best, and only for those the exact product is made; a source
+/// with too many such is compared with all. The outcome is the same up to the rounding of single precision.
+struct NearestDestinations: Sendable {
+    /// A destination's place, and the source's product with its direction.
+    typealias Match = (place: Int, product: Float)
+
+    private let tokens: TokenRows
+    private let destinations: RowSelection
+    /// One over each destination's length, 0 for zero vectors.
+    private let inverse: [Float]
+    private let blocks: [Range<Int>]
+    /// The destinations of each block in bf16; empty where that would not save time.
+    private let rounded: [BrainFloatMatrix]
+    private let margin: Float
+
+    private static let destinationsPerBlock = 4096
+    /// Fewer comparisons are over before the destinations are laid out in bf16.
+    private static let fewComparisons = 1 << 21
+    /// More exact products one by one would take longer than all of them at once.
+    private static let mostCandidates = 128
+
+    init(_ rows: [Int], of tokens: TokenRows, sourceCount: Int) {
+        self.tokens = tokens
+        let selection = RowSelection(rows, of: tokens)
+        destinations = selection
+        inverse = rows.map { tokens.norms[$0] > 0 ? 1 / tokens.norms[$0] : 0 }
+        blocks = Rows.blocks(of: rows.count, size: Self.destinationsPerBlock)
+        let isLarge = rows.count * sourceCount >= Self.fewComparisons
+        let rounded = isLarge ? blocks.map { selection.withView(of: $0) { BrainFloatMatrix($0) } } : []
+        self.rounded = rounded.compactMap { $0 }
+        // Either factor is rounded by up to 2^-9 of itself, and each of the sums by 2^-23 at most.
+        margin = 0.004 + Float(tokens.channels) * 0x1p-22
+    }
+
+    /// For each source the best destination, ties to the first.
+    func best(for sources: [Int]) -> [Match] {
+        guard !rounded.isEmpty else { return exact(for: sources) }
+        let selection = RowSelection(sources, of: tokens)
+        var best = [Match](repeating: (0, -.infinity), count: sources.count)
+        var isOpen = [Bool](repeating: false, count: sources.count)
+        for (block, rounded) in zip(blocks, rounded) {
+            let products = selection.products(with: rounded)
+            for source in best.indices where !isOpen[source] {
+                let tolerance = 2 * margin * tokens.norms[sources[source]]
+                let row = source * block.count..<(source + 1) * block.count
+                guard let candidates = candidates(among: products, row, block, tolerance: tolerance) else {
+                    isOpen[source] = true
+                    continue
+                }
+                for place in candidates {
+                    let product = selection.product(of: source, with: destinations, row: place) * inverse[place]
+                    if product > best[source].product { best[source] = (place, product) }
+                }
+            }
+        }
+        let open = isOpen.indices.filter { isOpen[$0] }
+        for (source, match) in zip(open, exact(for: open.map { sources[$0] })) { best[source] = match }
+        return best
+    }
+
+    /// Places whose rounded product is within the tolerance of the largest; nil if they are too many.
+    private func candidates(
+        among products: [Float], _ row: Range<Int>, _ block: Range<Int>, tolerance: Float
+    ) -> [Int]? {
+        products.withUnsafeBufferPointer { products in
+            inverse.withUnsafeBufferPointer { inverse in
+                var largest = -Float.infinity
+                for (product, place) in zip(row, block) { largest = max(largest, products[product] * inverse[place]) }
+                var candidates: [Int] = []
+                for (product, place) in zip(row, block)
+                where products[product] * inverse[place] >= largest - tolerance {
+                    if candidates.count == Self.mostCandidates { return nil }
+                    candidates.append(place)
+                }
+                return candidates
+            }
+        }
+    }
+
+    private func exact(for sources: [Int]) -> [Match] {
+        let selection = RowSelection(sources, of: tokens)
+        var best = [Match](repeating: (0, -.infinity), count: sources.count)
+        for block in blocks {
+            let products = selection.products(with: destinations, rows: block)
+            products.withUnsafeBufferPointer { products in
+                inverse.withUnsafeBufferPointer { inverse in
+                    for source in best.indices {
+                        let row = source * block.count - block.lowerBound
+                        for place in block {
+                            let product = products[row + place] * inverse[place]
+                            if product > best[source].product { best[source] = (place, product) }
+                        }
+                    }
+                }
+            }
+        }
+        return best
+    }
+}

@@ -1,0 +1,75 @@
+internal import TensorOps
+package import TokenCore
+
+/// Segments of frames that fall into one cluster.
+///
+/// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117). DPC-KNN joins the mean tokens of the frames into
+/// `ratio T` clusters, which need not lie together in time. Of each cluster only its longest runs of frames stay, and
+/// none of one frame; the frames between them go to the longer of the runs next to them, of equals to the earlier.
+///
+/// Shapes: `[T, D]` to at most T segments. A clip without any run of two frames is one segment.
+/// Cost: O(T N D + T^2 D).
+package struct FrameClusterSegmenter: TemporalSegmenter {
+    package static let descriptor = StageDescriptor(
+        name: "frame-clusters", kind: .segment,
+        summary: "Clusters the frames and makes the clusters contiguous in time.",
+        source: "PruneVid, arXiv 2412.16117",
+        parameters: [
+            .real("segment-ratio", 0.25, in: 0...1, "Clusters of frames, as a share of the frames."),
+            .whole("neighbours", 7, in: 1...1000, "Nearest neighbours that make up the density of a frame or token."),
+        ],
+        cost: "O(T N D + T^2 D)")
+
+    private let ratio: Double
+    private let neighbours: Int
+
+    package init(_ values: ParameterValues) {
+        ratio = values.real("segment-ratio")
+        neighbours = values.whole("neighbours")
+    }
+
+    package func segments(of input: ReductionInput) throws(TokenReelError) -> [Segment] {
+        try input.checkCancellation()
+        let count = max(Int(Double(input.grid.shape.frames) * ratio), 1)
+        let clusters = input.frameMeans().withUnsafeBufferPointer {
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
+        }
+        return Self.contiguous(clusters.assignment)
+    }
+
+    private struct Run {
+        let label: Int
+        let frames: Range<Int>
+    }
+
+    /// Segments from one cluster label a frame.
+    package static func contiguous(_ labels: [Int]) -> [Segment] {
+        let runs = runs(of: labels)
+        var longest: [Int: Int] = [:]
+        for run in runs { longest[run.label] = max(longest[run.label] ?? 0, run.frames.count) }
+        let kept = runs.filter { $0.frames.count > 1 && $0.frames.count == longest[$0.label] }
+        guard let first = kept.first else { return [Segment(start: 0, end: labels.count)] }
+
+        var refined = labels
+        for frame in 0..<first.frames.lowerBound { refined[frame] = first.label }
+        for (index, run) in kept.enumerated() {
+            let next = index + 1 < kept.count ? kept[index + 1] : nil
+            let heir = next.map { $0.frames.count > run.frames.count ? $0 : run } ?? run
+            for frame in run.frames.upperBound..<(next?.frames.lowerBound ?? labels.count) {
+                refined[frame] = heir.label
+            }
+        }
+        return self.runs(of: refined).map { Segment(start: $0.frames.lowerBound, end: $0.frames.upperBound) }
+    }
+
+    private static func runs(of labels: [Int]) -> [Run] {
+        var runs: [Run] = []
+        var start = 0
+        for frame in labels.indices where frame + 1 == labels.count || labels[frame + 1] != labels[frame] {
+            runs.append(Run(label: labels[frame], frames: start..<frame + 1))
+            start = frame + 1
+        }
+        return runs
+    }
+}

@@ -1,0 +1,82 @@
+internal import TensorOps
+public import TokenCore
+
+/// One encoder's tokens with the patch embeddings of a CLIP or SigLIP checkpoint, so that words can be asked of tokens
+/// that share no space with text themselves.
+///
+/// The second model's patches are brought into the space that it shares with text and averaged over the area of each of
+/// the first one's tokens. Both models see the whole frame, each in the way it was trained.
+public struct PairedEncoder: FrameEncoder {
+    private let main: any FrameEncoder
+    private let second: VisionTower
+    private let resampler: GridResampler
+
+    /// Adds the patch embeddings of a checkpoint to the tokens of an encoder.
+    ///
+    /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint's pictures share no space with text, and what
+    ///   ``VisionTower/init(_:options:)`` throws.
+    public init(
+        _ main: any FrameEncoder, patchesFrom folder: CheckpointFolder, precision: Precision = .f32
+    ) throws(TokenReelError) {
+        var options = VisionTowerOptions()
+        options.space = .projected
+        options.saliency = .none
+        options.precision = precision
+        let second = try VisionTower(folder, options: options)
+        guard second.sharedChannels != nil else {
+            throw TokenReelError(
+                .unsupportedInput, subject: folder.path, found: "a \(folder.modelType) checkpoint without a text tower",
+                allowed: "CLIP or SigLIP", remedy: "name one with --query-model")
+        }
+        self.main = main
+        self.second = second
+        resampler = GridResampler(averaging: (second.rows, second.columns), to: (main.rows, main.columns))
+    }
+
+    /// The first encoder's: the tokens are its own.
+    public var name: String { main.name }
+    /// Nil: each model scales frames for itself.
+    public var frameSize: (width: Int, height: Int)? { nil }
+    /// The first encoder's.
+    public var rows: Int { main.rows }
+    /// The first encoder's.
+    public var columns: Int { main.columns }
+    /// The first encoder's.
+    public var channels: Int { main.channels }
+    /// What there is to know about either.
+    public var notices: [String] { main.notices + second.notices.filter { !main.notices.contains($0) } }
+    /// The first encoder's, and patch embeddings.
+    public var signals: Set<Signal> { main.signals.union([.patchEmbeddings]) }
+    /// The first encoder's.
+    public var newline: [Float]? { main.newline }
+    /// The first encoder's, and which model the patch embeddings come from.
+    public var facts: [String: String] { main.facts.merging(["query_model": second.name]) { fact, _ in fact } }
+
+    /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
+    public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        var encoded = try main.encode(fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
+        encoded.patchEmbeddings = resampler.map(
+            try second.encode(frame, signals: []).tokens, channels: second.channels)
+        return encoded
+    }
+
+    /// What the first encoder sees.
+    public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+        try main.picture(of: fitted(frame))
+    }
+
+    /// A query in the space of the patch embeddings, as the second model sees the exemplar.
+    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
+        try second.query(from: image, signals: [])
+    }
+
+    /// The frame at the size that the first encoder needs.
+    private func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+        guard let size = main.frameSize else { return frame }
+        try check(frame)
+        return FrameResampler(
+            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
+            height: size.height
+        ).resampled(frame)
+    }
+}
