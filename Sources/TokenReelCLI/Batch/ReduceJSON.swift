@@ -59,6 +59,11 @@ enum ReduceJSON {
             "segments": .integer(report.segments), "codebook": report.codebookSize.map(JSONValue.integer) ?? .null,
             "hash": report.hash.map(describe), "quantization": report.quantization.map(describe),
             "prefix_coverage": report.prefixCoverage.map(describe),
+            "keyframes": outcome.keyframes.map { selection in
+                .members([
+                    "count": .integer(selection.keyframes.count), "coverage": .number(selection.coverage),
+                ])
+            },
             "quality": .members([
                 "coverage": .number(report.quality.coverage), "coverage_p05": .number(report.quality.coverageP05),
                 "fidelity": .number(report.quality.fidelity), "density": .number(report.quality.density),

@@ -37,6 +37,7 @@ struct ReduceJob: Sendable {
         let output: OutputTarget
         var report: ReductionReport?
         var forecast: Forecast?
+        var keyframes: KeyframeSelection?
         var writeSeconds = 0.0
         var notices: [String] = []
         var error: TokenReelError?
@@ -76,7 +77,7 @@ struct ReduceJob: Sendable {
         }
         let start = ContinuousClock.now
         if let keyframes {
-            try pipeline.exportKeyframes(
+            outcome.keyframes = try pipeline.exportKeyframes(
                 of: reduced, from: opened, to: keyframes.folder, atMost: keyframes.count)
         }
         switch output {

@@ -63,6 +63,13 @@ enum ReduceText {
                     "\(quantization.scheme), \(Figures.fixed(quantization.bitsPerValue, 2)) bits a number, cosine "
                         + Figures.fixed(quantization.cosine, 4)))
         }
+        if let selection = outcome.keyframes {
+            lines.append(
+                line(
+                    "pictures",
+                    "\(Figures.count(selection.keyframes.count)) frames, which show \(Figures.fixed(selection.coverage, 3)) "
+                        + "of the tokens"))
+        }
         let quality = report.quality
         lines.append(
             line(
