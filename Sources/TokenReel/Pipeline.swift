@@ -197,17 +197,6 @@ public struct Pipeline: Sendable {
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
-
-    /// The request with the query that came with the input, or the question in words put to the grid.
-    func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
-        var request = request
-        request.query = request.query ?? encoded.query
-        if let question {
-            try request.cancellation?.check()
-            request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
-        }
-        return request
-    }
 }
 
 /// Computes an input's digest while the same bytes are decoded.
