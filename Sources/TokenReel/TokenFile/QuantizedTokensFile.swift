@@ -46,7 +46,7 @@ extension QuantizedTokens {
         for (name, entry) in parts.file.tensors where name.hasPrefix(Self.prefix) {
             let key = String(name.dropFirst(Self.prefix.count))
             switch entry.dtype {
-            case .u8: stored[key] = .bits(try parts.file.integers(name).map { UInt8($0) })
+            case .u8: stored[key] = .bits(try parts.file.bytes(name))
             case .f16: stored[key] = .halves(try parts.file.floats(name).array, shape: entry.shape)
             default: stored[key] = .singles(try parts.file.floats(name).array, shape: entry.shape)
             }
