@@ -56,7 +56,8 @@ public struct EncodedInput: Sendable {
     package var facts: [String: String] {
         if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }
         return metadata.filter {
-            ["duration", "model", "query_model", "layer", "space", "newline", "placeholder", "centre_square"].contains($0.key)
+            ["duration", "model", "query_model", "layer", "space", "newline", "placeholder", "centre_square"].contains(
+                $0.key)
         }
     }
 }

@@ -111,15 +111,20 @@ struct CompareCommand: ParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
         pipeline.request.allowSubstitute = allowSubstitute
+        // A picture to look for is put into the space that the tokens will be compared in.
+        pipeline.signals = try Pipeline.signals(readBy: names)
         try query.apply(to: &pipeline, model)
         let opened = try OpenInput(source, limits: limits.limits, cancellation: Interruption.cancellation)
         let progress = ProgressDisplay(isShown: talk.showsProgress, total: 1)
         defer { progress.finish() }
         return try pipeline.compare(
-            opened, methods: methods?.values == ["all"] ? nil : methods?.values, budgets: budgets,
+            opened, methods: names, budgets: budgets,
             languageModel: llm?.model ?? LanguageModel.qwen2[1],
             encoding: { progress.update(0, named: source.name, $0) }, reducing: { progress.update($0) })
     }
+
+    /// Nil for all.
+    private var names: [String]? { methods?.values == ["all"] ? nil : methods?.values }
 
     private var budgets: [TokenBudget] {
         tokens.map { $0.values.map(TokenBudget.tokens) } ?? (keep?.values ?? [0.05, 0.1, 0.25]).map(TokenBudget.ratio)
