@@ -31,6 +31,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Stores the tokens in fewer bits; nil keeps them as numbers.
+    public var quantization: TokenQuantization?
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -67,14 +69,6 @@ public struct Pipeline: Sendable {
     public var availableSignals: Set<Signal> { encoder.signals.union([.pixelChange]) }
 
     private var hasQuestion: Bool { question != nil || exemplar != nil || request.hasQuestion }
-
-    /// What a video's grid has to carry for a recipe; where something is looked for, its pruner runs too.
-    func signals(for recipe: Recipe) throws(TokenReelError) -> Set<Signal> {
-        let pruners = try RecipeRegistry.descriptor(named: recipe.name).stages.filter {
-            hasQuestion && $0.kind == .prune
-        }
-        return pruners.reduce(recipe.needs) { $0.union($1.needs) }
-    }
 
     /// The request with what is looked for put to a grid.
     func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
@@ -160,7 +154,7 @@ public struct Pipeline: Sendable {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
-        try encoding.signals.formUnion(signals(for: recipe))
+        encoding.signals.formUnion(try Self.signals(readBy: [method]).union(recipe.needs))
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
@@ -169,7 +163,12 @@ public struct Pipeline: Sendable {
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
-        let sequence = TokenSequence(reduction, of: grid)
+        let exact = TokenSequence(reduction, of: grid)
+        let sequence =
+            try quantization.map { quantization throws(TokenReelError) in
+                try exact.quantized(
+                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
+            } ?? exact
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
@@ -177,7 +176,11 @@ public struct Pipeline: Sendable {
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
             shape: grid.shape, tokensOut: sequence.count, segments: reduction.segments.count,
-            codebookSize: reduction.tokenHash?.count, quality: quality,
+            hash: reduction.tokenHash.map { $0.figures(of: grid, workers: request.workers) },
+            quantization: sequence.quantized.map {
+                QuantizationFigures($0, before: exact.tokens, after: sequence.tokens)
+            },
+            prefixCoverage: reduction.prefixCoverage, codebookSize: reduction.tokenHash?.count, quality: quality,
             stages: (encoded.video?.stages ?? []) + reduction.stageSeconds + [measure],
             seconds: (ContinuousClock.now - start) / .seconds(1), video: encoded.video?.info,
             statistics: encoded.video?.statistics,

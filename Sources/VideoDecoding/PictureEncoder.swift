@@ -86,6 +86,8 @@ final class PictureEncoder {
             picture.pointer.pointee.height = Int32(height)
             picture.pointer.pointee.format = pixels.rawValue
             picture.pointer.pointee.color_range = context.pointee.color_range
+            // Encoders of constant quality read it from each picture.
+            picture.pointer.pointee.quality = context.pointee.global_quality
             guard av_frame_get_buffer(picture.pointer, 0) >= 0,
                 let scaler = sws_getContext(
                     Int32(width), Int32(height), AV_PIX_FMT_RGB24, Int32(width), Int32(height), pixels,

@@ -20,6 +20,8 @@ public final class VideoWriter {
     private let stream: UnsafeMutablePointer<AVStream>
     private var origin: Double?
     private var lastTime: Int64 = -1
+    /// Ticks from the picture before to the last one.
+    private var lastGap: Int64 = 3600
 
     /// Begins a file.
     ///
@@ -75,7 +77,9 @@ public final class VideoWriter {
     public func append(_ frame: VideoFrame) throws(TokenReelError) {
         let start = origin ?? frame.pts.seconds
         origin = start
-        lastTime = max(Int64(((frame.pts.seconds - start) * 90_000).rounded()), lastTime + 1)
+        let time = max(Int64(((frame.pts.seconds - start) * 90_000).rounded()), lastTime + 1)
+        if lastTime >= 0 { lastGap = time - lastTime }
+        lastTime = time
         try encoder.send(frame, pts: lastTime)
         try write()
     }
@@ -99,6 +103,8 @@ public final class VideoWriter {
 
     private func write() throws(TokenReelError) {
         while let packet = try encoder.receive() {
+            // The container knows how long a picture stays from the next one's time, but for the last one.
+            if packet.pointee.pts == lastTime { packet.pointee.duration = lastGap }
             av_packet_rescale_ts(packet, encoder.context.pointee.time_base, stream.pointee.time_base)
             packet.pointee.stream_index = stream.pointee.index
             try Self.check(av_interleaved_write_frame(container, packet), path)

@@ -26,6 +26,16 @@ import Testing
         #expect(try self.run("inspect", "a", "--map", "a.png", "--overwrite").status == 0)
     }
 
+    /// CLIP's image processor cuts out the middle square, SigLIP's squeezes the whole picture.
+    @Test(arguments: [("clip", [0.21875, 0, 0.5625, 1]), ("siglip", [0, 0, 1, 1])])
+    func patchesLieWhereTheModelSawThem(_ name: String, _ view: [Double]) throws {
+        let folder = SharedFiles.package.appending(path: "Tests/VisionEncodingTests/Fixtures/towers/\(name)").path
+        #expect(try run("reduce", CommandRun.clip, "--model", folder, "--frames", "3", "-o", "m", "-q").status == 0)
+        #expect(try run("inspect", "m", "--source", CommandRun.clip, "--report", "m.html", "-q").status == 0)
+        let page = try PageData(String(decoding: scratch.bytes("m.html"), as: UTF8.self))
+        #expect(page.object["view"] as? [Double] == view)
+    }
+
     @Test func saysWhenTheVideoIsAnother() throws {
         try (Data(contentsOf: URL(filePath: CommandRun.clip)) + [0]).write(to: scratch.url.appending(path: "b.mp4"))
         let run = try run("inspect", "a", "--source", "b.mp4", "--report", "a.html")

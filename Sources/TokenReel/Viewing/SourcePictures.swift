@@ -83,7 +83,8 @@ public struct SourcePictures: Sendable {
         options.size = .within(edge: edge)
         options.sampling = .all
         let decoder = try VideoDecoder(source, options: options)
-        let gap = frameTimes.count > 1 ? frameTimes[frameTimes.count - 1] - frameTimes[frameTimes.count - 2] : .infinity
+        // The last frame stays as long as any other.
+        let gap = zip(frameTimes.dropFirst(), frameTimes).map { $0 - $1 }.max() ?? .infinity
         var frame = -1
         while let picture = try decoder.next() {
             let time = picture.pts.seconds

@@ -37,6 +37,7 @@ struct ReduceJob: Sendable {
         let output: OutputTarget
         var report: ReductionReport?
         var forecast: Forecast?
+        var keyframes: KeyframeSelection?
         var writeSeconds = 0.0
         var notices: [String] = []
         var error: TokenReelError?
@@ -69,14 +70,14 @@ struct ReduceJob: Sendable {
         let reduced = try pipeline.reduce(opened, progress: progress)
         var outcome = Outcome(status: .done, input: input.source, output: output, report: reduced.report)
         outcome.notices = reduced.report.notices
-        let beyond = dtype == .f16 ? reduced.sequence.valuesBeyondHalf : 0
+        let beyond = dtype == .f16 && reduced.sequence.quantized == nil ? reduced.sequence.valuesBeyondHalf : 0
         if beyond > 0 {
             outcome.notices.append(
                 "\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")
         }
         let start = ContinuousClock.now
         if let keyframes {
-            try pipeline.exportKeyframes(
+            outcome.keyframes = try pipeline.exportKeyframes(
                 of: reduced, from: opened, to: keyframes.folder, atMost: keyframes.count)
         }
         switch output {

@@ -116,10 +116,13 @@ struct CompareCommand: ParsableCommand {
         let progress = ProgressDisplay(isShown: talk.showsProgress, total: 1)
         defer { progress.finish() }
         return try pipeline.compare(
-            opened, methods: methods?.values == ["all"] ? nil : methods?.values, budgets: budgets,
+            opened, methods: names, budgets: budgets,
             languageModel: llm?.model ?? LanguageModel.qwen2[1],
             encoding: { progress.update(0, named: source.name, $0) }, reducing: { progress.update($0) })
     }
+
+    /// Nil for all.
+    private var names: [String]? { methods?.values == ["all"] ? nil : methods?.values }
 
     private var budgets: [TokenBudget] {
         tokens.map { $0.values.map(TokenBudget.tokens) } ?? (keep?.values ?? [0.05, 0.1, 0.25]).map(TokenBudget.ratio)

@@ -17,15 +17,13 @@ enum CompareText {
                 "prefill",
                 "all \(Figures.count(whole)) tokens by a \(model.name) model: \(costs.joined(separator: ", "))")
         )
-        let width = min(max(comparison.entries.map { label($0).count }.max() ?? 0, 6), 18)
+        let width = min(max(comparison.entries.map { label($0).count }.max() ?? 0, 6), 17)
         for (budget, entries) in comparison.entriesByBudget {
             lines += ["", describe(budget), row(headings, width)]
             for entry in entries { lines.append(row(cells(entry, of: comparison, width), width)) }
         }
-        let substituted = comparison.entries.flatMap(\.substituted)
-        if !substituted.isEmpty {
-            let names = Signal.allCases.filter(substituted.contains).map(\.rawValue)
-            lines += ["", "* on a substitute for \(names.joined(separator: ", "))"]
+        if comparison.entries.contains(where: { !$0.substituted.isEmpty }) {
+            lines += ["", "* on its documented substitute for a signal that the input lacks; --json names the signals"]
         }
         if !comparison.omissions.isEmpty { lines.append("") }
         for omission in comparison.omissions {
@@ -36,7 +34,7 @@ enum CompareText {
         return lines.joined(separator: "\n")
     }
 
-    private static let widths = [8, 9, 7, 9, 7, 16, 16, 8, 9]
+    private static let widths = [8, 9, 6, 9, 7, 14, 14, 8, 8]
     private static let headings = [
         "method", "tokens", "coverage", "worst", "fidelity", "per 1k", "HoliTom TFLOP", "FastVID TFLOP", "seconds",
         "memory",
