@@ -78,12 +78,12 @@ public struct Pipeline: Sendable {
             try request.cancellation?.check()
             request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
         } else if let exemplar {
-            // Beside patch embeddings of the same length its vectors would be taken for text's.
-            if encoded.grid.patchEmbeddings == nil || exemplar.channels != encoded.grid.shape.channels {
-                request.query = exemplar
+            let grid = encoded.grid
+            // Beside patch embeddings as long as the tokens its vectors would be compared with those.
+            if [grid.shape.channels, grid.patchEmbeddingChannels].allSatisfy({ $0 == exemplar.channels }) {
+                request.relevance = QueryRelevance.scores(of: grid.values, for: exemplar, workers: request.workers)
             } else {
-                request.relevance = QueryRelevance.scores(
-                    of: encoded.grid.values, for: exemplar, workers: request.workers)
+                request.query = exemplar
             }
         }
         return request
