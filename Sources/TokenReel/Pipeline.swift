@@ -70,11 +70,12 @@ public struct Pipeline: Sendable {
 
     private var hasQuestion: Bool { question != nil || exemplar != nil || request.hasQuestion }
 
-    /// Those that were asked for and those that the method needs; when it is asked something, its pruner runs too.
-    private func wantedSignals() throws(TokenReelError) -> Set<Signal> {
-        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { hasQuestion && $0.kind == .prune }
-        return pruners.reduce(signals.union(recipe.needs)) { $0.union($1.needs) }
+    /// What a video's grid has to carry for a recipe; where something is looked for, its pruner runs too.
+    func signals(for recipe: Recipe) throws(TokenReelError) -> Set<Signal> {
+        let pruners = try RecipeRegistry.descriptor(named: recipe.name).stages.filter {
+            hasQuestion && $0.kind == .prune
+        }
+        return pruners.reduce(recipe.needs) { $0.union($1.needs) }
     }
 
     /// The request with what is looked for put to a grid.
@@ -161,7 +162,7 @@ public struct Pipeline: Sendable {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
-        encoding.signals = try wantedSignals()
+        try encoding.signals.formUnion(signals(for: recipe))
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))

@@ -15,6 +15,8 @@ public protocol FrameEncoder: Sendable {
     var columns: Int { get }
     /// Numbers of one token.
     var channels: Int { get }
+    /// Whether the tokens show all of a frame, be it squeezed, and not just what ``picture(of:)`` leaves of it.
+    var showsWholeFrame: Bool { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
     /// Signals that ``encode(_:signals:)`` can give.
@@ -52,6 +54,8 @@ extension FrameEncoder {
     public var newline: [Float]? { nil }
     /// None.
     public var facts: [String: String] { [:] }
+    /// True.
+    public var showsWholeFrame: Bool { true }
     /// The whole frame as it is.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
 

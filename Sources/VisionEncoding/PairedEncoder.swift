@@ -5,7 +5,8 @@ public import TokenCore
 /// that share no space with text themselves.
 ///
 /// The second model's patches are brought into the space that it shares with text and averaged over the area of each of
-/// the first one's tokens. Both models see the whole frame, each in the way it was trained.
+/// the first one's tokens. For that it sees what the first one sees, squeezed into its square: CLIP's image processor alone
+/// would cut out the middle.
 public struct PairedEncoder: FrameEncoder {
     private let main: any FrameEncoder
     private let second: VisionTower
@@ -21,6 +22,7 @@ public struct PairedEncoder: FrameEncoder {
         var options = VisionTowerOptions()
         options.space = .projected
         options.saliency = .none
+        options.showsWholeFrame = true
         options.precision = precision
         let second = try VisionTower(folder, options: options)
         guard second.sharedChannels != nil else {
@@ -52,11 +54,15 @@ public struct PairedEncoder: FrameEncoder {
     /// The first encoder's, and which model the patch embeddings come from.
     public var facts: [String: String] { main.facts.merging(["query_model": second.name]) { fact, _ in fact } }
 
+    /// The first encoder's.
+    public var showsWholeFrame: Bool { main.showsWholeFrame }
+
     /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
         var encoded = try main.encode(fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
+        let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
         encoded.patchEmbeddings = resampler.map(
-            try second.encode(frame, signals: []).tokens, channels: second.channels)
+            try second.encode(seen, signals: []).tokens, channels: second.channels)
         return encoded
     }
 

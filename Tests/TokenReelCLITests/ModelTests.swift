@@ -201,6 +201,11 @@ import TokenReel
             #expect(!notices.contains { $0.contains("stands in") }, "\(method): \(notices)")
             #expect(try TokenSequenceFile(path: scratch.path(method)).sequence.count == 40)
         }
+        let compared = try run(
+            "compare", CommandRun.clip, "--model", clip, "--frames", "6", "--query", "red", "--keep", "0.2", "--json",
+            "--methods", "hiprune,flowcut,rlt,cdpruner,mustdrop", in: scratch
+        ).json()
+        #expect((compared["results"] as? [Any])?.count == 5 && (compared["omitted"] as? [Any])?.isEmpty == true)
         // The built-in encoder sees pixels change too, and SigLIP has no class token.
         #expect(try run("reduce", CommandRun.clip, "--method", "rlt", "-o", "x", in: scratch).status == 0)
         let siglip = try run(

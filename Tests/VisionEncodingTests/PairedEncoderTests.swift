@@ -17,21 +17,26 @@ import VisionEncoding
             patchesFrom: try CheckpointFolder(TinyCheckpoints.path("clip")))
     }
 
-    /// The tiny CLIP tower's own five by five patches.
-    private func patches() throws -> [Float] {
-        let tower = try VisionTower(try CheckpointFolder(TinyCheckpoints.path("clip")))
-        return try #require(try tower.encode(try frame(), signals: [.patchEmbeddings]).patchEmbeddings)
+    /// A tiny tower's own five by five patches.
+    private func patches(_ name: String = "clip", of frame: VideoFrame) throws -> [Float] {
+        let tower = try VisionTower(try CheckpointFolder(TinyCheckpoints.path(name)))
+        return try #require(try tower.encode(frame, signals: [.patchEmbeddings]).patchEmbeddings)
+    }
+
+    /// The frame as a square of CLIP's 40 pixels, of which its image processor then cuts nothing off.
+    private func squeezed() throws -> VideoFrame {
+        try ImagePreprocessor(PreprocessorSettings(size: .exact(width: 40, height: 40))).resized(try frame())
     }
 
     @Test func patchesOfTheSameGridAreTakenAsTheyAre() throws {
         let encoded = try paired(rows: 5, columns: 5).encode(try frame(), signals: [])
-        let isSame = encoded.patchEmbeddings == (try patches())
+        let isSame = encoded.patchEmbeddings == (try patches(of: try squeezed()))
         #expect(isSame)
         #expect(encoded.tokens.count == 25 * 80 && encoded.saliency == nil)
     }
 
     @Test func otherGridsGetMeansByArea() throws {
-        let patches = try patches()
+        let patches = try patches(of: try squeezed())
         func patch(_ row: Int, _ column: Int, _ channel: Int) -> Float { patches[(row * 5 + column) * 20 + channel] }
         // Two cells across cover two and a half patches each; ten down cover half a patch each.
         let embeddings = try #require(
@@ -63,6 +68,16 @@ import VisionEncoding
         #expect(encoded.patchEmbeddings?.count == 9 * 36)
         #expect(try paired.picture(of: frame).pixels == llava.picture(of: frame).pixels)
         #expect(try paired.query(from: frame).vectors == llava.query(from: frame).vectors)
+    }
+
+    @Test func theSecondModelSeesWhatTheFirstOneCutsOut() throws {
+        let clip = try VisionTower(try CheckpointFolder(TinyCheckpoints.path("clip")))
+        let paired = try PairedEncoder(clip, patchesFrom: try CheckpointFolder(TinyCheckpoints.path("siglip")))
+        #expect(!clip.showsWholeFrame && !paired.showsWholeFrame)
+        let middle = try clip.picture(of: try frame())
+        let isSame =
+            try paired.encode(try frame(), signals: []).patchEmbeddings == patches("siglip", of: middle)
+        #expect(isSame && middle.width == 40 && middle.height == 40)
     }
 
     @Test func framesAreScaledForAnEncoderOfOneSize() throws {

@@ -71,7 +71,7 @@ public struct VisionTower: FrameEncoder {
         newline = projector?.newline
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
         workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0, precision)
-        preprocessor = try Self.preprocessor(folder, configuration)
+        preprocessor = try Self.preprocessor(folder, configuration, showsWholeFrame: options.showsWholeFrame)
         name = Self.name(folder, preprocessor, space, layer, options, precision)
         try checkOptions(in: folder)
     }

@@ -38,9 +38,12 @@ extension VisionTower {
             + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency), \(precision.rawValue)"
     }
 
-    /// What the folder's image processor does.
+    /// Whether the image processor leaves the frame whole.
+    public var showsWholeFrame: Bool { preprocessor.settings.crop == nil }
+
+    /// What the folder's image processor does, or the same without cutting anything off.
     static func preprocessor(
-        _ folder: CheckpointFolder, _ configuration: TowerConfiguration
+        _ folder: CheckpointFolder, _ configuration: TowerConfiguration, showsWholeFrame: Bool
     ) throws(TokenReelError) -> ImagePreprocessor {
         let preprocessor = try ImagePreprocessor(folder: folder.path)
         let side = configuration.imageSide
@@ -51,7 +54,11 @@ extension VisionTower {
                     + "from preprocessor_config.json",
                 allowed: "\(side) x \(side), the image_size of config.json")
         }
-        return preprocessor
+        guard showsWholeFrame else { return preprocessor }
+        var settings = preprocessor.settings
+        settings.size = .exact(width: side, height: side)
+        settings.crop = nil
+        return try ImagePreprocessor(settings)
     }
 
     /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.

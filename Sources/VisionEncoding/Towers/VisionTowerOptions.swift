@@ -36,6 +36,8 @@ public struct VisionTowerOptions: Sendable {
     public var saliencyLayer = -1
     /// How many layers give class attention, semantic attention and value norms, back from the last one that runs.
     public var signalLayers = 8
+    /// Whether to squeeze whole frames into the model's square where its image processor would cut out their middle.
+    public var showsWholeFrame = false
     /// What products are computed in; without the instructions for bf16, f32, of which ``VisionTower/notices`` tell.
     public var precision = Precision.f32
 
