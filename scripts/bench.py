@@ -191,14 +191,57 @@ def kmeans(table, bench, cache, **_):
         print("    mean cosine to the centroid: " + ", ".join(f"{name} {value:.4f}" for name, value in cosines.items()))
 
 
-def holitom(table, bench, **_):
-    for frames, reference in [(32, 0.22), (128, 0.68)]:
-        medians, _ = table.compare("", lambda: in_process([bench, "holitom", frames]), {})
-        ours = medians["ours"]
-        table.row(
-            f"HoliTom, {frames} x 14 x 14 x 3584", "reference, PyTorch (1)", f"{ours:.3f} s", f"{reference:.2f} s",
-            f"{ours / reference:.2f}", "<= 0.25" if frames == 32 else "linear in frames")
-    print("    (1) not run here: its best on an idle 2-core machine, PyTorch 2.13; compare on an idle machine only")
+# Seconds that the originals took for 32 and 128 frames of 14 x 14 x 3584, and what we are asked for to do the same work.
+# Measured once, elsewhere: PyTorch 2.13 on one thread of the same kind of machine, the fastest of three.
+REFERENCES = [
+    ("holitom R.15 tau.8", "holitom", 0.15, ["as-published", "tau=0.8"], 0.248, 1.590),
+    ("evs q.75", "evs", 0.25, ["as-published"], 0.122, 0.570),
+    ("tome per frame r=98", "tome", 0.5, ["rounds=1"], 0.214, 0.910),
+    ("tome whole clip r=N/2", "tome", 0.5, ["rounds=1", "scope=clip"], 0.911, None),
+    ("pitome per frame .5", "pitome", 0.5, [], 0.311, 1.266),
+    ("vidcom2 R.25", "vidcom2", 0.25, ["as-published"], 0.295, 1.365),
+    ("vcast R.25", "vcast", 0.25, ["as-published"], 0.026, 0.159),
+    ("dycoke K.7", "dycoke", 0.3, ["as-published"], 0.041, 0.166),
+    ("fastvid R.10 c8 p4", "fastvid", 0.1, ["as-published"], 0.566, 4.965),
+    ("prunevid merge tau.8", "prunevid", 0.25, ["as-published"], 0.487, 2.370),
+    ("visionzip 16+4 per frame", "visionzip", 20 / 196,
+     ["as-published", "dominant=16", "contextual-tokens=4"], 0.800, 4.746),
+    ("cdpruner k=20 per frame", "cdpruner", 20 / 196, ["as-published", "query"], 0.144, 0.606),
+    ("dtd feature .5", "dtd", 0.5, ["as-published"], 0.322, None),
+    ("sttm .85/.65", "sttm", 0.25, ["as-published", "tau=0.85", "temporal-tau=0.65"], 0.676, 4.440),
+    ("flashvid R.10", "flashvid", 0.1, ["as-published"], 0.399, 1.898),
+    ("rlt 2T frames 224x224", "rlt", 0.25, [], 0.006, None),
+    ("aim 25% per frame", "aim", 0.25, ["as-published"], 0.557, None),
+    ("dymu 2 rounds + tracking", "dymu", 0.25, ["rounds=2"], 0.102, None),
+    ("mustdrop 2x2 windows", "mustdrop", 0.25, ["as-published", "window=2"], 0.702, None),
+    ("quota v2 50%", "quota", 0.5, ["query", "reducer=v2"], 0.127, None),
+    ("quota v4 50%", "quota", 0.5, ["query", "reducer=v4"], 0.085, None),
+    ("b-vllm merge to 32/frame", "b-vllm", 32 / 196, [], 0.351, None),
+    ("longvlm 8-frame segments->30", "longvlm", 120 / 6272, ["segments=4"], 0.267, None),
+    ("tempme join 2,2,2", "tempme", 0.25, ["as-published", "join-1=2", "join-2=2", "join-3=2"], 1.195, None),
+    ("fastvggt r.9", "fastvggt", 0.1, [], 0.968, None),
+    ("gtp P=98", "gtp", 0.5, [], 0.385, None),
+    ("hiprune 64 of 576 (here of 196)", "hiprune", 64 / 576, ["as-published"], 0.002, None),
+    ("llava-scissor tau.9", "llava-scissor", 0.1, ["as-published", "tau=0.9"], 7.348, None),
+]
+
+
+def methods(table, bench, **_):
+    """Every method that has a reference time, on one thread; HoliTom's original at its best on two is 0.22 s."""
+    totals = [0.0, 0.0]
+    for what, name, ratio, settings, *seconds in REFERENCES:
+        for frames, reference in zip((32, 128), seconds):
+            if reference is None:
+                continue
+            said = json.loads(quiet([bench, "method", name, frames, ratio, 3, *settings]).splitlines()[-1])
+            ours = said["seconds"]
+            if frames == 32:
+                totals = [totals[0] + ours, totals[1] + reference]
+            table.row(f"{what}, {frames} frames", "original (1)", f"{ours:.4f} s", f"{reference:.3f} s",
+                      f"{ours / reference:.2f}", "<= 0.5")
+    table.row("sum of all for 32 frames", "", f"{totals[0]:.3f} s", f"{totals[1]:.3f} s",
+              f"{totals[0] / totals[1]:.2f}", "<= 0.33")
+    print("    (1) not run here: measured once on a machine of this kind, one thread; both sides the best of three")
 
 
 def encode(table, bench, cache, **_):
@@ -274,7 +317,7 @@ def build(table, cache, **_):
     shutil.rmtree(scratch)
 
 
-PARTS = {part.__name__: part for part in (decode, kmeans, holitom, encode, memory, meaning, towers, build)}
+PARTS = {part.__name__: part for part in (decode, kmeans, methods, encode, memory, meaning, towers, build)}
 DEFAULT = [name for name in PARTS if name not in ("towers", "build")]
 
 

@@ -115,6 +115,16 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
+    /// The bytes of a U8 tensor, row-major.
+    ///
+    /// - Throws: ``TokenReelError/Code/unreadableInput`` if there is no such tensor,
+    ///   ``TokenReelError/Code/unsupportedInput`` if it does not hold bytes.
+    public func bytes(_ tensor: String) throws(TokenReelError) -> [UInt8] {
+        let entry = try entry(tensor)
+        guard entry.dtype == .u8 else { throw unexpected(tensor, entry, "U8") }
+        return Array(contents(of: entry))
+    }
+
     /// The numbers of an integer tensor, row-major.
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if there is no such tensor or a U64 does not fit,

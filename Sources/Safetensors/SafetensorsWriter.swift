@@ -62,6 +62,13 @@ public struct SafetensorsWriter: Sendable {
         put(name, .f64, shape, numbers.count) { Self.append($0, to: &$1) { numbers[$0].bitPattern } }
     }
 
+    /// Adds bytes.
+    ///
+    /// - Precondition: The shape fits the numbers.
+    public mutating func add(_ name: String, shape: [Int], _ bytes: [UInt8]) {
+        put(name, .u8, shape, bytes.count) { Self.append($0, to: &$1) { bytes[$0] } }
+    }
+
     /// Adds U16 numbers.
     ///
     /// - Precondition: The shape fits the numbers.

@@ -49,6 +49,18 @@ public struct Reduction: Sendable {
     public let notices: [String]
 }
 
+extension Reduction {
+    /// `[plan.count]`: how much each output token matters: its relevance to the question, else the largest saliency of
+    /// its sources, else how many sources it stands for.
+    public func importance(in grid: TokenGrid) -> [Float] {
+        if let relevance { return relevance }
+        guard let saliency = grid.saliency else { return plan.sizes }
+        return (0..<plan.count).map { row in
+            plan.sources[plan.entries(of: row)].reduce(-Float.infinity) { max($0, saliency[Int($1)]) }
+        }
+    }
+}
+
 /// How long one stage took.
 public struct StageTiming: Sendable, Equatable {
     /// `compare`, one of ``StageKind``, `reconcile` or `order`.

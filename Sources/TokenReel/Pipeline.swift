@@ -31,9 +31,13 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Stores the tokens in fewer bits; nil keeps them as numbers.
+    public var quantization: TokenQuantization?
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
+    /// A picture of the thing to look for, as ``FrameEncoder/query(from:)`` of the same ``encoder`` turned it into vectors.
+    public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
 
@@ -64,19 +68,32 @@ public struct Pipeline: Sendable {
     /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
     public var availableSignals: Set<Signal> { encoder.signals.union([.pixelChange]) }
 
-    /// Turns a picture of the thing to look for into a query of the space that ``method`` looks for it in.
-    ///
-    /// - Throws: What ``FrameEncoder/query(from:signals:)`` throws, and ``TokenReelError/Code/invalidArgument`` for an
-    ///   unknown method or parameter.
-    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
-        try encoder.query(from: image, signals: try wantedSignals(isAsked: true))
-    }
+    private var hasQuestion: Bool { question != nil || exemplar != nil || request.hasQuestion }
 
     /// Those that were asked for and those that the method needs; when it is asked something, its pruner runs too.
-    private func wantedSignals(isAsked: Bool) throws(TokenReelError) -> Set<Signal> {
+    private func wantedSignals() throws(TokenReelError) -> Set<Signal> {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { isAsked && $0.kind == .prune }
+        let pruners = try RecipeRegistry.descriptor(named: method).stages.filter { hasQuestion && $0.kind == .prune }
         return pruners.reduce(signals.union(recipe.needs)) { $0.union($1.needs) }
+    }
+
+    /// The request with what is looked for put to a grid.
+    func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
+        var request = request
+        request.query = request.query ?? encoded.query
+        if let question {
+            try request.cancellation?.check()
+            request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
+        } else if let exemplar {
+            // Beside patch embeddings of the same length its vectors would be taken for text's.
+            if encoded.grid.patchEmbeddings == nil || exemplar.channels != encoded.grid.shape.channels {
+                request.query = exemplar
+            } else {
+                request.relevance = QueryRelevance.scores(
+                    of: encoded.grid.values, for: exemplar, workers: request.workers)
+            }
+        }
+        return request
     }
 
     /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
@@ -91,7 +108,7 @@ public struct Pipeline: Sendable {
             patchEmbeddings: available.contains(.patchEmbeddings) ? TensorBuffer([]) : nil,
             maps: Dictionary(uniqueKeysWithValues: maps))
         var request = request
-        request.relevance = question != nil || request.hasQuestion ? [] : nil
+        request.relevance = hasQuestion ? [] : nil
         request.query = nil
         _ = try recipe.reduce(grid, request)
     }
@@ -144,7 +161,7 @@ public struct Pipeline: Sendable {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
-        encoding.signals = try wantedSignals(isAsked: question != nil || request.hasQuestion)
+        encoding.signals = try wantedSignals()
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
@@ -153,7 +170,12 @@ public struct Pipeline: Sendable {
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
-        let sequence = TokenSequence(reduction, of: grid)
+        let exact = TokenSequence(reduction, of: grid)
+        let sequence =
+            try quantization.map { quantization throws(TokenReelError) in
+                try exact.quantized(
+                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
+            } ?? exact
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
@@ -161,7 +183,11 @@ public struct Pipeline: Sendable {
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
             shape: grid.shape, tokensOut: sequence.count, segments: reduction.segments.count,
-            codebookSize: reduction.tokenHash?.count, quality: quality,
+            hash: reduction.tokenHash.map { $0.figures(of: grid, workers: request.workers) },
+            quantization: sequence.quantized.map {
+                QuantizationFigures($0, before: exact.tokens, after: sequence.tokens)
+            },
+            prefixCoverage: reduction.prefixCoverage, codebookSize: reduction.tokenHash?.count, quality: quality,
             stages: (encoded.video?.stages ?? []) + reduction.stageSeconds + [measure],
             seconds: (ContinuousClock.now - start) / .seconds(1), video: encoded.video?.info,
             statistics: encoded.video?.statistics,
@@ -170,17 +196,6 @@ public struct Pipeline: Sendable {
         var metadata = try provenance(of: input)
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
-    }
-
-    /// The request with the query that came with the input, or the question in words put to the grid.
-    func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
-        var request = request
-        request.query = request.query ?? encoded.query
-        if let question {
-            try request.cancellation?.check()
-            request.relevance = try question.relevance(of: encoded.grid, workers: request.workers)
-        }
-        return request
     }
 }
 

@@ -80,6 +80,12 @@ public struct ReductionReport: Sendable {
     public let tokensOut: Int
     /// Number of segments that were reduced on their own.
     public let segments: Int
+    /// How codes are used, what they cost and what they lose, where the method hashes.
+    public let hash: HashFigures?
+    /// What storing the tokens in few bits changed, where that was asked for; ``quality`` is that of the stored tokens.
+    public let quantization: QuantizationFigures?
+    /// `[tokensOut]`: with prefix order, how well the first token, the first two, … stand for the grid.
+    public let prefixCoverage: [Double]?
     /// Entries of the codebook, where the method hashes.
     public let codebookSize: Int?
     /// How well the tokens stand for the grid.

@@ -17,6 +17,7 @@ extension Pipeline {
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["query"] = queryDescription
+        strings["quantization"] = quantization?.description
         if !input.isGrid {
             strings["model"] = encoder.name
             strings["sampling"] = samplingText
@@ -46,9 +47,9 @@ extension Pipeline {
     public func wouldReproduce(
         _ file: TokenSequenceFile, from input: OpenInput, as dtype: TokenDType
     ) throws(TokenReelError) -> Bool {
-        guard file.dtype == dtype, file.metadata["sha256"] != nil else {
-            return false
-        }
+        guard file.metadata["sha256"] != nil, file.metadata["quantization"] == quantization?.description,
+            quantization != nil || file.dtype == dtype
+        else { return false }
         return try provenance(of: input).allSatisfy { file.metadata[$0.key] == $0.value }
             && (queryDescription != nil || file.metadata["query"] == nil)
     }
@@ -88,6 +89,7 @@ extension Pipeline {
             "name": .string(method), "parameters": .object(values), "codebook": codebook,
             "as_published": request.asPublished ? .boolean(true) : nil,
             "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
+            "order": request.order == .reading ? nil : .string(request.order.rawValue),
         ]).text
     }
 

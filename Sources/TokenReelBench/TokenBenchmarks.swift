@@ -1,6 +1,7 @@
 internal import Foundation
 internal import TokenCore
 internal import TokenReduction
+internal import TokenReel
 
 /// Clusters unit tokens from given centroids, as the other k-means programs do.
 func kmeansBenchmark(_ arguments: [String]) throws -> Figures {
@@ -29,23 +30,44 @@ private func floats(_ path: String) throws -> TensorBuffer<Float> {
     }
 }
 
-/// HoliTom from the token grid to the reduced tokens, at the setting its reference was timed with: 14 x 14 tokens of
-/// 3,584 channels a frame, a tenth and a half kept, threshold 0.8.
-func holitomBenchmark(_ arguments: [String]) throws -> Figures {
-    let frames = try number(arguments, 0)
+/// One method from the token grid to the reduced tokens, on 14 x 14 tokens of 3,584 channels a frame, on one thread, the
+/// best of several runs: seconds.
+///
+/// `BUDGET` is a ratio; `as-published` follows the reference's rounding, so that both sides do the same work.
+func methodBenchmark(_ arguments: [String]) throws -> Figures {
+    guard arguments.count >= 4, let ratio = Double(arguments[2]) else { throw Usage() }
+    let frames = try number(arguments, 1)
+    let rounds = try number(arguments, 3)
     let grid = try syntheticGrid(frames: frames)
-    let recipe = try RecipeRegistry.recipe(named: "holitom", parameters: ["tau": "0.8"])
-    var request = ReductionRequest(budget: .ratio(0.15))
-    request.asPublished = true
-    request.workers = ProcessInfo.processInfo.activeProcessorCount
-    let ((reduction, tokens), seconds) = try timed {
-        let reduction = try recipe.reduce(grid, request)
-        return (reduction, reduction.plan.applied(to: grid.values, channels: grid.shape.channels))
+    var parameters: [String: String] = [:]
+    var request = ReductionRequest(budget: .ratio(ratio))
+    for argument in arguments.dropFirst(4) {
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        if argument == "as-published" {
+            request.asPublished = true
+        } else if argument == "query" {
+            request.query = try Query(vectors: Array(grid.values.array.prefix(3584)), channels: 3584)
+        } else if parts.count == 2 {
+            parameters[parts[0]] = parts[1]
+        } else {
+            throw Usage()
+        }
+    }
+    request.allowSubstitute = true
+    let recipe = try RecipeRegistry.recipe(named: arguments[0], parameters: parameters)
+    var best = Double.infinity
+    var count = 0
+    for _ in 0..<rounds {
+        let run = try timed {
+            try recipe.reduce(grid, request).plan.applied(to: grid.values, channels: grid.shape.channels).count
+        }
+        best = min(best, run.seconds)
+        count = run.result / grid.shape.channels
     }
     var figures = Figures()
-    figures["seconds"] = seconds
-    figures["tokens"] = Double(tokens.count / grid.shape.channels)
-    figures["segments"] = Double(reduction.segments.count)
+    figures["seconds"] = best
+    figures["tokens"] = Double(count)
+    figures["memory"] = Double(ProcessMemory.peakBytes) / 1_048_576
     return figures
 }
 

@@ -12,7 +12,7 @@ do {
     case "decode": figures = try decodeBenchmark(Array(arguments.dropFirst()))
     case "encode": figures = try encodeBenchmark(Array(arguments.dropFirst()))
     case "kmeans": figures = try kmeansBenchmark(Array(arguments.dropFirst()))
-    case "holitom": figures = try holitomBenchmark(Array(arguments.dropFirst()))
+    case "method": figures = try methodBenchmark(Array(arguments.dropFirst()))
     case "tower": figures = try towerBenchmark(Array(arguments.dropFirst()))
     case "products": figures = try productsBenchmark(Array(arguments.dropFirst()))
     case "meaning": figures = try meaningBenchmark(Array(arguments.dropFirst()))
@@ -24,7 +24,7 @@ do {
         usage: TokenReelBench decode VIDEO fps F | frames N | keyframes
                TokenReelBench encode VIDEO
                TokenReelBench kmeans TOKENS CENTROIDS CHANNELS ITERATIONS    (raw float32 files)
-               TokenReelBench holitom FRAMES
+               TokenReelBench method NAME FRAMES RATIO ROUNDS [as-published] [query] [parameter=value …]
                TokenReelBench tower CHECKPOINT f32|bf16 ROUNDS
                TokenReelBench products ROUNDS
                TokenReelBench meaning VIDEOS                                (the folder of clips with truth/)

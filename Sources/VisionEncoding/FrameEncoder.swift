@@ -37,16 +37,12 @@ public protocol FrameEncoder: Sendable {
     /// - Throws: As ``encode(_:signals:)``.
     func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame
 
-    /// Turns an exemplar, a picture of the thing to look for, into query vectors.
+    /// Turns an exemplar, a picture of the thing to look for, into query vectors in the space of the tokens.
     ///
     /// A token is as relevant as its best cosine to any of the vectors.
     ///
-    /// - Parameters:
-    ///   - image: A picture of any size.
-    ///   - signals: The signals that the tokens come with: where patch embeddings are among them, the vectors lie in their
-    ///     space, else in that of the tokens.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture can't be encoded.
-    func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query
+    func query(from image: VideoFrame) throws(TokenReelError) -> Query
 }
 
 extension FrameEncoder {
@@ -56,10 +52,6 @@ extension FrameEncoder {
     public var newline: [Float]? { nil }
     /// None.
     public var facts: [String: String] { [:] }
-    /// Turns an exemplar into query vectors in the space of the tokens.
-    ///
-    /// - Throws: As ``query(from:signals:)``.
-    public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try query(from: image, signals: []) }
     /// The whole frame as it is.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
 

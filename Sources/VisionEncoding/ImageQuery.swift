@@ -10,12 +10,9 @@ extension DescriptorEncoder {
     /// Only patches whose centre lies in the middle half of the exemplar count, since a rectangle around a thing shows
     /// mostly background near its corners. That gives ten vectors; near-duplicates are dropped.
     ///
-    /// - Parameters:
-    ///   - image: A picture of any size.
-    ///   - signals: Changes nothing: these tokens come with no patch embeddings.
     /// - Returns: 1…10 vectors of unit length.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
-    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
         guard image.width > 0, image.height > 0 else {
             throw TokenReelError(
                 .invalidArgument, subject: "query image", found: "\(image.width) x \(image.height) pixels",

@@ -65,10 +65,8 @@ public struct PairedEncoder: FrameEncoder {
         try main.picture(of: fitted(frame))
     }
 
-    /// A query in the space of the patch embeddings, as the second model sees the exemplar.
-    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
-        try second.query(from: image, signals: [])
-    }
+    /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try main.query(from: image) }
 
     /// The frame at the size that the first encoder needs.
     private func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {

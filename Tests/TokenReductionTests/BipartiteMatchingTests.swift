@@ -34,6 +34,25 @@ import TokenReduction
         }
     }
 
+    /// Enough comparisons that processors with bf16 screen them first: with a few that can be the best, and with tokens
+    /// so alike that all of them can.
+    @Test(arguments: [Float(1), 0.01])
+    func screeningMissesNothing(_ spread: Float) {
+        var random = RandomNumbers(seed: 77)
+        let channels = 24
+        let common = random.vector(channels)
+        let values = (0..<4400).flatMap { _ in common.map { $0 + spread * random.signed() } }
+        var partition = Bipartition.alternating(4400)
+        partition.sources = Array(partition.sources.prefix(1100))
+        let found = BipartiteMatching(partition, of: TokenRows(TensorBuffer(values), channels: channels))
+        for (place, source) in partition.sources.enumerated() where place.isMultiple(of: 10) {
+            let best = partition.destinations.map { cosine(values, source, $0, channels) }.max() ?? 0
+            #expect(abs(Double(found.similarity[place]) - best) < 1e-6)
+            let destination = partition.destinations[found.nearest[place]]
+            #expect(abs(cosine(values, source, destination, channels) - best) < 1e-6)
+        }
+    }
+
     @Test func tiesGoToTheFirstAndZeroVectorsAreLikeNothing() {
         // Sources 0 and 2, destinations 1 and 3; the last two tokens are source 4 (zero) and destination 5.
         let values: [Float] = [1, 0, 2, 0, 0, 1, 4, 0, 0, 0, 0, 0]

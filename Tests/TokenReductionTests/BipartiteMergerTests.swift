@@ -49,6 +49,13 @@ import TokenReduction
         // With 9 tokens for 4 frames, 6 go to the first and one to each of the others.
         let tight = try reduce("auroracap", [:], grid, .tokens(9))
         #expect(tight.anchors.filter { $0 < 12 }.count == 6)
+        // The original has no such limit.
+        var request = ReductionRequest(budget: .tokens(9))
+        request.asPublished = true
+        let published = try RecipeRegistry.recipe(named: "auroracap", parameters: ["rounds": "3"])
+            .reduce(grid, request).plan
+        #expect(published.anchors.prefix(12).elementsEqual(0..<12))
+        #expect(published.anchors.filter { $0 >= 12 }.count == 3 * 3)
     }
 
     @Test func isolatedTokensAreProtectedByTheirEnergy() throws {

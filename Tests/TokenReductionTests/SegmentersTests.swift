@@ -37,6 +37,8 @@ import TokenReduction
         // Frame 3 lies between runs of three and of two frames.
         #expect(bounds([0, 0, 0, 2, 1, 1]) == [4, 6])
         #expect(bounds([0, 0, 2, 1, 1, 1]) == [2, 6])
+        // The earlier run has grown to three by frame 0.
+        #expect(bounds([9, 1, 1, 4, 2, 2, 2]) == [4, 7])
         // Of equals the earlier.
         #expect(bounds([0, 0, 2, 1, 1]) == [3, 5])
     }

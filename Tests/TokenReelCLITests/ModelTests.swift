@@ -184,4 +184,28 @@ import TokenReel
             #expect(run.status != 0 && run.errors.contains(words), "\(run.errors)")
         }
     }
+
+    @Test func methodsGetTheSignalsThatTheyNeed() throws {
+        let scratch = try ScratchFolder()
+        let clip = try TinyCheckpoints.clipWithTokenizer(in: scratch)
+        let question = ["--query", "red"]
+        for (method, more) in [
+            ("hiprune", []), ("flowcut", []), ("rlt", []), ("fastvid", []), ("cdpruner", question),
+            ("mustdrop", question),
+        ] {
+            let run = try CommandRun.tokenreel(
+                ["reduce", CommandRun.clip, "--model", clip, "--frames", "6", "--tokens", "40", "--method", method]
+                    + more + ["--json", "-o", method], in: scratch)
+            #expect(run.status == 0, "\(method): \(run.errors)")
+            let notices = try #require(try run.json()["notices"] as? [String])
+            #expect(!notices.contains { $0.contains("stands in") }, "\(method): \(notices)")
+            #expect(try TokenSequenceFile(path: scratch.path(method)).sequence.count == 40)
+        }
+        // The built-in encoder sees pixels change too, and SigLIP has no class token.
+        #expect(try run("reduce", CommandRun.clip, "--method", "rlt", "-o", "x", in: scratch).status == 0)
+        let siglip = try run(
+            "reduce", CommandRun.clip, "--method", "flowcut", "--model", folder("siglip"), "-o", "x", in: scratch)
+        #expect(siglip.status != 0 && siglip.errors.contains("no class attention"))
+        #expect(siglip.errors.contains("--allow-substitute"))
+    }
 }

@@ -201,7 +201,7 @@ import VisionEncoding
                 if frame.pts.seconds > 1 { throw TokenReelError(.invalidArgument, subject: "frame", found: "late") }
                 return EncodedFrame(tokens: [1])
             }
-            func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
+            func query(from image: VideoFrame) throws(TokenReelError) -> Query {
                 try Query(vectors: [1], channels: 1)
             }
         }
@@ -210,6 +210,21 @@ import VisionEncoding
         #expect { try pipeline.reduce(OpenInput(.file(Self.clip))) } throws: {
             ($0 as? TokenReelError)?.found == "late"
         }
+    }
+
+    /// SigLIP's patch embeddings are as long as its tokens.
+    @Test func exemplarsAreComparedWithTokensWhateverElseTheGridCarries() throws {
+        let folder = try CheckpointFolder(TinyCheckpoints.path("siglip"))
+        var pipeline = Pipeline(encoder: try VisionTower(folder))
+        pipeline.decodeOptions.sampling = .count(4)
+        pipeline.request.budget = .tokens(30)
+        pipeline.exemplar = try pipeline.encoder.query(from: try #require(try frame(1)))
+        let expected = try pipeline.reduce(OpenInput(.file(Self.clip))).sequence
+        pipeline.signals = [.patchEmbeddings]
+        let beside = try pipeline.reduce(OpenInput(.file(Self.clip))).sequence
+        #expect(expected.relevance?.count == 30 && beside.relevance?.count == 30)
+        // Averaged cosines and cosines to averages are close, and neither is one to patch embeddings.
+        for (a, b) in zip(expected.relevance ?? [], beside.relevance ?? []) { #expect(abs(a - b) < 0.05) }
     }
 
     @Test func whatTheMethodLacksIsSaidBeforeAFrameIsDecoded() throws {

@@ -62,8 +62,7 @@ import VisionEncoding
         #expect(isSame && alone.maps.count == 1)
         #expect(encoded.patchEmbeddings?.count == 9 * 36)
         #expect(try paired.picture(of: frame).pixels == llava.picture(of: frame).pixels)
-        // An exemplar is looked for among the patch embeddings.
-        #expect(try paired.query(from: frame).channels == 36)
+        #expect(try paired.query(from: frame).vectors == llava.query(from: frame).vectors)
     }
 
     @Test func framesAreScaledForAnEncoderOfOneSize() throws {

@@ -18,8 +18,8 @@ public struct HashFigures: Sendable, Equatable {
     public let perplexity: Double
     /// Bits of all codes of the video, each in equal bits, without the codebooks.
     public let bits: Int
-    /// The same after compression without loss by ``CodeSequence``.
-    public let compressedBits: Int
+    /// The same after compression without loss by ``CodeSequence``; nil where that was not tried.
+    public let compressedBits: Int?
     /// `bits` for each second of the video; nil for a single frame.
     public let bitRate: Double?
     /// Whether the codes of a frame depend on that frame and those before it alone; nil where that is not known.
@@ -36,7 +36,7 @@ public struct HashFigures: Sendable, Equatable {
     /// had its own.
     public init(
         codes: [Int32], codebook: TensorBuffer<Float>, levels: CodeLevels?, shape: GridShape, frameTimes: [Double],
-        isStreamable: Bool? = nil, values: TensorBuffer<Float>? = nil, workers: Int = 1
+        isStreamable: Bool? = nil, values: TensorBuffer<Float>? = nil, isCompressed: Bool = true, workers: Int = 1
     ) {
         let coded =
             levels ?? CodeLevels(sizes: [codebook.count / shape.channels], codes: codes, codebook: codebook)
@@ -50,9 +50,11 @@ public struct HashFigures: Sendable, Equatable {
             used += counts.count { $0 > 0 }
             entropies.append(Self.entropy(of: counts))
             plain += coded.cells[level] * CodeSequence.bits(for: coded.sizes[level])
-            let sequence = CodeSequence(
-                Array(coded.codes(of: level)), places: max(shape.tokensPerFrame, 1), base: coded.sizes[level])
-            compressed += min(sequence.bitCount, coded.cells[level] * CodeSequence.bits(for: coded.sizes[level]))
+            if isCompressed {
+                let sequence = CodeSequence(
+                    Array(coded.codes(of: level)), places: max(shape.tokensPerFrame, 1), base: coded.sizes[level])
+                compressed += min(sequence.bitCount, coded.cells[level] * CodeSequence.bits(for: coded.sizes[level]))
+            }
         }
         self.levels = coded.count
         entries = coded.sizes.reduce(0, +)
@@ -60,7 +62,7 @@ public struct HashFigures: Sendable, Equatable {
         entropy = entropies.isEmpty ? 0 : entropies.reduce(0, +) / Double(entropies.count)
         perplexity = BinaryLogarithm.power(entropy)
         bits = plain
-        compressedBits = compressed
+        compressedBits = isCompressed ? compressed : nil
         let span = (frameTimes.last ?? 0) - (frameTimes.first ?? 0)
         // The last frame is shown as long as the others.
         let frames = Double(frameTimes.count)
@@ -100,5 +102,16 @@ public struct HashFigures: Sendable, Equatable {
         }
         let total = blocks.reduce((0, 0, 0)) { ($0.0 + $1.squares, $0.1 + $1.errors, $0.2 + $1.cosines) }
         return (total.0 > 0 ? total.1 / total.0 : 0, total.2 / Double(max(codes.tokenCount, 1)))
+    }
+}
+
+extension TokenHash {
+    /// The figures of these codes on the grid they name; codes are not compressed for it.
+    ///
+    /// - Precondition: `grid` is the one that was hashed.
+    public func figures(of grid: TokenGrid, workers: Int) -> HashFigures {
+        HashFigures(
+            codes: codes, codebook: codebook, levels: levels, shape: grid.shape, frameTimes: grid.frameTimes,
+            isStreamable: isStreamable, values: grid.values, isCompressed: false, workers: workers)
     }
 }

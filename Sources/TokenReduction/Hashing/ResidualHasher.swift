@@ -44,19 +44,14 @@ struct ResidualHasher: TokenHasher {
         _ candidates: CandidateTokens, of input: ReductionInput, size: CodebookSize
     ) throws(TokenReelError) -> TokenHash {
         let parts = ChannelPart.parts(masked, of: input)
-        let entries = try mostEntries(
-            within: size.wordCount(atMost: candidates.plan.count, auto: maxCodes), parts, input)
-        var books: [TensorBuffer<Float>] = []
-        var codes: [[Int32]] = []
-        for part in parts {
-            let means = cluster(part.values, part.channels.count, entries, input)
-            books.append(part.widened(means.entries, to: input.channels))
-            codes.append(means.labels)
-        }
+        let wanted = size.wordCount(atMost: candidates.plan.count, auto: maxCodes)
+        let coarse = try clusters(of: parts, within: wanted, input)
+        var books = zip(parts, coarse).map { $0.widened($1.entries, to: input.channels) }
+        var codes = coarse.map(\.labels)
+        let entries = books[0].count / input.channels
         for _ in masked..<levels {
             try input.checkCancellation()
-            let residual = self.residual(of: input, books, codes)
-            let means = cluster(residual, input.channels, entries, input)
+            let means = cluster(residual(of: input, books, codes), input.channels, entries, input)
             books.append(means.entries)
             codes.append(means.labels)
         }
@@ -71,23 +66,21 @@ struct ResidualHasher: TokenHasher {
             of: values, channels: channels, count: entries, iterations: iterations, seed: seed, workers: input.workers)
     }
 
-    /// The largest codebook with which the parts' codes form at most `wanted` words: doubled, then bisected.
-    private func mostEntries(
-        within wanted: Int, _ parts: [ChannelPart], _ input: ReductionInput
-    ) throws(TokenReelError) -> Int {
-        func fits(_ entries: Int) throws(TokenReelError) -> Bool {
+    /// The clusters of each part, as many as form at most `wanted` words: doubled until they form more, then bisected.
+    private func clusters(
+        of parts: [ChannelPart], within wanted: Int, _ input: ReductionInput
+    ) throws(TokenReelError) -> [EuclideanKMeans] {
+        var (count, tooMany) = (1, wanted + 1)
+        var fitting = parts.map { cluster($0.values, $0.channels.count, count, input) }
+        while tooMany - count > 1 {
             try input.checkCancellation()
-            let codes = parts.map { cluster($0.values, $0.channels.count, entries, input).labels[...] }
-            return CodeLevels.words(codes).count <= wanted
-        }
-        var fitting = 1
-        var exceeding = wanted + 1
-        while fitting * 2 < exceeding {
-            if try fits(fitting * 2) { fitting *= 2 } else { exceeding = fitting * 2 }
-        }
-        while exceeding - fitting > 1 {
-            let middle = (fitting + exceeding) / 2
-            if try fits(middle) { fitting = middle } else { exceeding = middle }
+            let next = min(2 * count, (count + tooMany) / 2)
+            let finer = parts.map { cluster($0.values, $0.channels.count, next, input) }
+            if CodeLevels.words(finer.map { $0.labels[...] }).count <= wanted {
+                (count, fitting) = (next, finer)
+            } else {
+                tooMany = next
+            }
         }
         return fitting
     }

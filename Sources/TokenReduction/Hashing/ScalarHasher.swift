@@ -5,8 +5,8 @@ internal import TokenCore
 ///
 /// Source: FlexTok (arXiv 2502.13967), whose registers have few channels. Tokens have many, so they are projected to
 /// their first `dimensions` principal components at unit variance, and each goes through ``FiniteScalarQuantizer``. The
-/// word of a token is its codes together, `sum of code_d L^d`. One number of levels L is used for all components: as
-/// asked, or the largest up to 64 with which no more words occur than are wanted.
+/// word of a token is its codes together. All components have as many levels as asked; else they start at 2, and in
+/// turn, the first component first, get one more, up to 64, while no more words occur than are wanted.
 ///
 /// The output tokens are the means of the tokens of each word. Decoded, a code stands for the mean component of its
 /// tokens along its axis. Shapes: codes `[dimensions, N]`. Cost: O(N D dimensions).
@@ -42,28 +42,32 @@ struct ScalarHasher: TokenHasher {
         try input.checkCancellation()
         let coefficients = components.coefficients(of: input.grid.values)
         let wanted = size.wordCount(atMost: candidates.plan.count, auto: maxCodes)
-        var chosen = codes(of: coefficients, components, levels: max(levels, 2))
+        var chosen = (0..<components.count).map { component in
+            Self.codes(of: coefficients, components, component, levels: max(levels, 2))
+        }
         if levels < 2 {
-            for levels in 3...Self.mostLevels {
-                let finer = codes(of: coefficients, components, levels: levels)
+            for step in 0..<components.count * (Self.mostLevels - 2) {
+                let (turn, component) = step.quotientAndRemainder(dividingBy: components.count)
+                var finer = chosen
+                finer[component] = Self.codes(of: coefficients, components, component, levels: turn + 3)
                 guard CodeLevels.words(finer.map { $0[...] }).count <= wanted else { break }
                 chosen = finer
             }
         }
-        let levels = CodeLevels(
+        let coded = CodeLevels(
             books: chosen.indices.map { book(of: $0, chosen[$0], coefficients, components) },
             codes: chosen.map(Self.withoutGaps), channels: input.channels)
-        return TokenHash(words: levels.words(ofFirst: levels.count).labels, levels: levels, of: input)
+        return TokenHash(words: coded.words(ofFirst: coded.count).labels, levels: coded, of: input)
     }
 
-    /// `[components, N]`, 0 ..< levels.
-    private func codes(of coefficients: [Float], _ components: PrincipalComponents, levels: Int) -> [[Int32]] {
+    /// `[N]`, 0 ..< levels.
+    private static func codes(
+        of coefficients: [Float], _ components: PrincipalComponents, _ component: Int, levels: Int
+    ) -> [Int32] {
         let quantizer = FiniteScalarQuantizer(levels: levels)
-        return (0..<components.count).map { component in
-            let deviation = Double(components.variances[component]).squareRoot()
-            return stride(from: component, to: coefficients.count, by: components.count).map { index in
-                Int32(quantizer.code(deviation > 0 ? Double(coefficients[index]) / deviation : 0))
-            }
+        let deviation = Double(components.variances[component]).squareRoot()
+        return stride(from: component, to: coefficients.count, by: components.count).map { index in
+            Int32(quantizer.code(deviation > 0 ? Double(coefficients[index]) / deviation : 0))
         }
     }
 

@@ -73,8 +73,7 @@ struct AnchorFrameMerger: TokenMerger {
         let rows = try Parallel.map(count: salient.count, workers: input.workers) { frame throws(TokenReelError) in
             try input.checkCancellation()
             let joining = shares[frame].spansSegment ? segmentOfFrame[frame].frames : frame..<frame + 1
-            let merged = self.clusters(
-                around: rests[frame], count: shares[frame].centres, of: rests[joining].flatMap { $0 }, input)
+            let merged = self.clusters(around: frame, count: shares[frame].centres, joining, rests, input)
             return salient[frame].map { .init(keeping: $0) } + merged
         }
         return ReductionPlan(sourceCount: input.grid.shape.tokenCount, rows: rows.flatMap { $0 }).inReadingOrder()
@@ -119,23 +118,31 @@ struct AnchorFrameMerger: TokenMerger {
 
     // MARK: One anchor frame's rows
 
+    /// Clusters of the tokens `rests` of some frames around density peaks of one of them.
     private func clusters(
-        around tokens: [Int], count: Int, of joining: [Int], _ input: ReductionInput
+        around frame: Int, count: Int, _ joining: Range<Int>, _ rests: [[Int]], _ input: ReductionInput
     ) -> [ReductionPlan.Row] {
         guard count > 0 else { return [] }
-        let centres = input.grid.values.withGatheredRows(tokens, channels: input.channels) {
+        let centres = input.grid.values.withGatheredRows(rests[frame], channels: input.channels) {
             DensityPeaks(
-                $0, channels: input.channels, count: count, neighbours: neighbours,
-                breaksTies: !input.asPublished
+                $0, channels: input.channels, count: count, neighbours: neighbours, asPublished: input.asPublished
             ).centres
-        }.map { tokens[$0] }
-        let nearest = CosineNeighbours(
-            joining, to: centres, of: input.grid.values, norms: input.norms, channels: input.channels
-        ).nearest
+        }.map { rests[frame][$0] }
         let place = Dictionary(uniqueKeysWithValues: centres.enumerated().map { ($1, $0) })
         var members = [[Int]](repeating: [], count: count)
-        // A centre is most similar to itself, and rounding or an equal token must not part them.
-        for (token, centre) in zip(joining, nearest) { members[place[token] ?? centre].append(token) }
+        let cells = input.grid.shape.tokensPerFrame
+        input.grid.values.withGatheredRows(centres, channels: input.channels) { values in
+            let norms = centres.map { input.norms[$0] }
+            for frame in joining {
+                // A whole frame can be compared where it lies; leaving out its salient tokens would cost a copy.
+                let nearest = CosineNeighbours(
+                    Array(frame * cells..<(frame + 1) * cells), of: input.grid.values, norms: input.norms, to: values,
+                    norms: norms, channels: input.channels
+                ).nearest
+                // A centre is most similar to itself, and rounding or an equal token must not part them.
+                for token in rests[frame] { members[place[token] ?? nearest[token - frame * cells]].append(token) }
+            }
+        }
         return zip(centres, members).map { centre, members in
             let joined = Float(members.count)
             let weight = max(1 / (joined + 1), beta)

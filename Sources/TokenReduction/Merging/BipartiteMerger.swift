@@ -2,7 +2,7 @@ internal import TokenCore
 
 /// Token merging (ToMe): in each round the most alike of even and odd tokens become one.
 ///
-/// Source: ToMe (Bolya et al., ICLR 2023, arXiv 2210.09461), sections 3 and appendix D. Round l merges
+/// Source: ToMe (Bolya et al., ICLR 2023, arXiv 2210.09461), section 3; schedule as in its code. Round l merges
 ///
 ///     r_l = r (1 - inflect) + 2 r inflect l / (L - 1),   l = 0 … L - 1
 ///
@@ -41,13 +41,18 @@ struct BipartiteMerger: TokenMerger {
     func plan(for input: ReductionInput, segments: [Segment], count: Int) throws(TokenReelError) -> ReductionPlan {
         var merging = SequenceMerging(scope, of: input, segments, count: count)
         let keepsFirst = keepsFirst && scope == .frame
-        if keepsFirst { merging = merging.keepingFirst(count: count) }
+        if keepsFirst { merging = merging.keepingFirst(count: count, always: input.asPublished) }
+        let sources = input.grid.shape.tokenCount
         return try merging.plan(of: input) { sequence, target throws(TokenReelError) in
-            if keepsFirst, target == sequence.count { return }
+            let length = sequence.count
+            if keepsFirst, target == length { return }
             if input.asPublished {
-                for merged in publishedSchedule(of: sequence.count, target, input) { try sequence.merge(merged) }
+                let removed =
+                    input.publishedRatio.map { Double(length) * (1 - $0) }
+                    ?? Double(length * (sources - count)) / Double(sources)
+                for merged in publishedSchedule(removing: removed) { try sequence.merge(merged) }
             } else {
-                for merged in schedule(removing: sequence.count - target) { try sequence.merge(merged) }
+                for merged in schedule(removing: length - target) { try sequence.merge(merged) }
                 try sequence.reduce(to: target)
             }
         }
@@ -60,8 +65,7 @@ struct BipartiteMerger: TokenMerger {
             total, among: rounds == 1 ? [1] : weights, capacities: weights.map { _ in total })
     }
 
-    private func publishedSchedule(of length: Int, _ target: Int, _ input: ReductionInput) -> [Int] {
-        let removed = input.publishedRatio.map { Double(length) * (1 - $0) } ?? Double(length - target)
+    private func publishedSchedule(removing removed: Double) -> [Int] {
         let mean = Int(removed / Double(rounds))
         guard rounds > 1 else { return [mean] }
         let first = Int(Double(mean) * (1 - inflect))
@@ -71,11 +75,11 @@ struct BipartiteMerger: TokenMerger {
 }
 
 extension SequenceMerging {
-    /// The same with the first sequence whole, as far as one token remains for each of the others.
-    fileprivate func keepingFirst(count: Int) -> SequenceMerging {
+    /// The same with the first sequence whole: always, or as far as one token remains for each of the others.
+    fileprivate func keepingFirst(count: Int, always: Bool) -> SequenceMerging {
         let others = sequences.dropFirst().map(\.count)
         guard let length = sequences.first?.count, !others.isEmpty else { return self }
-        let first = max(targets[0], min(length, count - others.count))
+        let first = always ? length : max(targets[0], min(length, count - others.count))
         let shares = Apportionment.share(max(count - first, 0), among: others.map(Double.init), capacities: others)
         return SequenceMerging(sequences, targets: [first] + shares.map { max($0, 1) })
     }

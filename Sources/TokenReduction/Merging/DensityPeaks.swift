@@ -11,8 +11,9 @@ internal import TokenCore
 ///     centres = the highest rho * delta
 ///
 /// Deviation: the references break ties of rho with random noise; here of equally dense tokens the lower index counts
-/// as denser, or where a caller asks for the formula to the letter, neither. Ties are common: with two neighbours, any
-/// two tokens nearest to each other are equally dense. Cost: O(n^2 D) for n tokens.
+/// as denser. Ties are common: with two neighbours, any two tokens nearest to each other are equally dense. With
+/// `asPublished` neither counts as denser, which is what the references compute without their noise.
+/// Cost: O(n^2 D) for n tokens.
 package struct DensityPeaks {
     /// Index of each centre, ascending.
     package let centres: [Int]
@@ -23,7 +24,7 @@ package struct DensityPeaks {
 
     /// Clusters the rows of `tokens [n, channels]` around `count` centres, 1...n.
     package init(
-        _ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int, breaksTies: Bool = true
+        _ tokens: UnsafeBufferPointer<Float>, channels: Int, count: Int, neighbours: Int, asPublished: Bool = false
     ) {
         let n = tokens.count / channels
         precondition(count >= 1 && count <= n, "between one centre and every token")
@@ -31,8 +32,10 @@ package struct DensityPeaks {
         // Rounding may differ on the two sides of the diagonal, and would decide between equally dense tokens.
         for row in 0..<n { for column in 0..<row { distances[row * n + column] = distances[column * n + row] } }
         let density = Self.density(distances, n: n, neighbours: min(max(neighbours, 1), n))
-        let score = zip(density, Self.separation(distances, density, breaksTies)).map { $0 * $1 }
-        let ranked = Ranking.largest(count, of: score)
+        let score = zip(density, Self.separation(distances, density, breaksTies: !asPublished)).map { $0 * $1 }
+        // With one neighbour, itself, every token is as dense as any other.
+        let isTied = asPublished && count == 1 && neighbours == 1
+        let ranked = isTied ? [PartialSort.front(ofEqual: n)] : Ranking.largest(count, of: score)
         let centres = ranked.sorted()
         self.centres = centres
         let place = Dictionary(uniqueKeysWithValues: centres.enumerated().map { ($1, $0) })
@@ -74,7 +77,7 @@ package struct DensityPeaks {
         }
     }
 
-    private static func separation(_ distances: [Float], _ density: [Float], _ breaksTies: Bool) -> [Float] {
+    private static func separation(_ distances: [Float], _ density: [Float], breaksTies: Bool) -> [Float] {
         let n = density.count
         let widest = distances.max() ?? 0
         // From densest to sparsest: the tokens denser than one are those before it, but for ties.

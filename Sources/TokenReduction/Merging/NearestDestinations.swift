@@ -2,10 +2,14 @@ internal import TensorOps
 
 /// Finds the most alike of a fixed set of tokens for others, by exact single-precision products.
 ///
-/// For many tokens most products need not be exact: with factors rounded to bf16, where the processor multiplies those
-/// twice as fast, a product of a and b is off by at most `margin |a| |b|`. So only destinations whose rounded product
-/// comes within twice that of the largest can be the best, and only for those the exact product is made; a source
-/// with too many such is compared with all. The outcome is the same up to the rounding of single precision.
+/// For many tokens most products need not be exact. With both factors rounded to bf16, which processors that have it
+/// multiply twice as fast, a product of a and b is off by at most
+///
+///     |a - bf16(a)| |b| + |a| |b - bf16(b)| + |a - bf16(a)| |b - bf16(b)|
+///
+/// (Cauchy-Schwarz). So only destinations whose rounded product comes within twice that of the largest can be the best,
+/// and only with those exact products are made; a source with too many such is compared with all. The outcome is the
+/// same up to the rounding of single precision.
 struct NearestDestinations: Sendable {
     /// A destination's place, and the source's product with its direction.
     typealias Match = (place: Int, product: Float)
@@ -17,7 +21,8 @@ struct NearestDestinations: Sendable {
     private let blocks: [Range<Int>]
     /// The destinations of each block in bf16; empty where that would not save time.
     private let rounded: [BrainFloatMatrix]
-    private let margin: Float
+    /// The largest relative rounding error of a destination.
+    private let destinationError: Float
 
     private static let destinationsPerBlock = 4096
     /// Fewer comparisons are over before the destinations are laid out in bf16.
@@ -34,8 +39,8 @@ struct NearestDestinations: Sendable {
         let isLarge = rows.count * sourceCount >= Self.fewComparisons
         let rounded = isLarge ? blocks.map { selection.withView(of: $0) { BrainFloatMatrix($0) } } : []
         self.rounded = rounded.compactMap { $0 }
-        // Either factor is rounded by up to 2^-9 of itself, and each of the sums by 2^-23 at most.
-        margin = 0.004 + Float(tokens.channels) * 0x1p-22
+        let errors = isLarge ? zip(rows, inverse).map { Self.roundingError(of: $0, tokens) * $1 } : []
+        destinationError = errors.max() ?? 0
     }
 
     /// For each source the best destination, ties to the first.
@@ -44,12 +49,12 @@ struct NearestDestinations: Sendable {
         let selection = RowSelection(sources, of: tokens)
         var best = [Match](repeating: (0, -.infinity), count: sources.count)
         var isOpen = [Bool](repeating: false, count: sources.count)
+        let tolerances = sources.map { tolerance(for: $0) }
         for (block, rounded) in zip(blocks, rounded) {
             let products = selection.products(with: rounded)
             for source in best.indices where !isOpen[source] {
-                let tolerance = 2 * margin * tokens.norms[sources[source]]
                 let row = source * block.count..<(source + 1) * block.count
-                guard let candidates = candidates(among: products, row, block, tolerance: tolerance) else {
+                guard let candidates = candidates(among: products, row, block, tolerance: tolerances[source]) else {
                     isOpen[source] = true
                     continue
                 }
@@ -62,6 +67,28 @@ struct NearestDestinations: Sendable {
         let open = isOpen.indices.filter { isOpen[$0] }
         for (source, match) in zip(open, exact(for: open.map { sources[$0] })) { best[source] = match }
         return best
+    }
+
+    /// How far below the largest rounded product the largest exact one can lie.
+    private func tolerance(for source: Int) -> Float {
+        let error = Self.roundingError(of: source, tokens)
+        let length = tokens.norms[source]
+        // Sums of single precision are off by 2^-23 of their magnitude for each term at most.
+        let summation = Float(tokens.channels) * 0x1p-22 * length
+        return 2 * (error + (length + error) * destinationError + summation)
+    }
+
+    /// The length of what a token loses when its numbers are rounded to bf16, to nearest, ties to even.
+    private static func roundingError(of row: Int, _ tokens: TokenRows) -> Float {
+        tokens.values.withRows(tokens.first + row..<tokens.first + row + 1, channels: tokens.channels) { token in
+            var sum: Float = 0
+            for value in token {
+                let bits = value.bitPattern
+                let lost = value - Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+                sum += lost * lost
+            }
+            return sum.squareRoot()
+        }
     }
 
     /// Places whose rounded product is within the tolerance of the largest; nil if they are too many.

@@ -84,7 +84,7 @@ struct StackedDensityMerger: TokenMerger {
         let values = plan.applied(to: input.grid.values, channels: input.channels)
         let clusters = values.withUnsafeBufferPointer {
             DensityPeaks(
-                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
+                $0, channels: input.channels, count: count, neighbours: neighbours, asPublished: input.asPublished)
         }
         return plan.composed(
             with: ReductionPlan(

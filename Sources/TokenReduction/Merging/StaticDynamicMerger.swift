@@ -174,7 +174,7 @@ struct StaticDynamicMerger: TokenMerger {
         guard dominant.count < count else { return rows }
         let values = means.selecting(rest).applied(to: input.grid.values, channels: input.channels)
         return rows
-            + clusters(values, channels: input.channels, count: count - dominant.count).map { cluster in
+            + clusters(values, count: count - dominant.count, input).map { cluster in
                 row(of: cluster, rest.map { sources[$0] })
             }
     }
@@ -196,12 +196,14 @@ struct StaticDynamicMerger: TokenMerger {
         let members: [Int]
     }
 
-    private func clusters(_ values: TensorBuffer<Float>, channels: Int, count: Int) -> [Cluster] {
-        let tokens = values.count / channels
+    private func clusters(_ values: TensorBuffer<Float>, count: Int, _ input: ReductionInput) -> [Cluster] {
+        let tokens = values.count / input.channels
         guard count < tokens else { return (0..<tokens).map { Cluster(centre: $0, members: [$0]) } }
         let peaks = values.withUnsafeBufferPointer {
             // Few clusters need a density of few neighbours; the reference never looks at more than it makes clusters.
-            DensityPeaks($0, channels: channels, count: count, neighbours: min(neighbours, count))
+            DensityPeaks(
+                $0, channels: input.channels, count: count, neighbours: min(neighbours, count),
+                asPublished: input.asPublished)
         }
         return zip(peaks.centres, peaks.members).map { Cluster(centre: $0, members: $1) }
     }

@@ -99,7 +99,7 @@ struct StaticWindowMerger: TokenMerger {
         let clusters = means.applied(to: input.grid.values, channels: input.channels).withUnsafeBufferPointer {
             DensityPeaks(
                 $0, channels: input.channels, count: count, neighbours: neighbours,
-                breaksTies: !input.asPublished)
+                asPublished: input.asPublished)
         }
         let order = input.asPublished ? clusters.ranking : Array(0..<count)
         let members = clusters.members

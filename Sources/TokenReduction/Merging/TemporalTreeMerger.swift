@@ -4,11 +4,12 @@ internal import TokenCore
 /// Keeps salient, diverse tokens and merges the rest along trees through time.
 ///
 /// Source: FlashVID (Fan et al., ICLR 2026, arXiv 2602.08024). In every frame a greedy choice keeps tokens that are
-/// far from one another, distances `1 - cos` weighted by saliency, or by saliency times relevance: the mean of the
-/// token's dot products with the mean tokens of the segment's frames. Each other token links to its most similar one
-/// of the frame before in the segment, wherever that lies, if their cosine is above tau; the trees that form become
-/// the mean of their tokens, in the place of the root. DPC-KNN then joins the roots of a frame into clusters, plain
-/// means of roots. As few links are made as leave the tokens that are due, strongest first.
+/// far from one another, distances `1 - cos` weighted by saliency, by saliency times relevance (the mean of the
+/// token's dot products with the mean tokens of the segment's frames) or not at all. Each other token links to its
+/// most similar one of the frame before in the segment, wherever that lies, if their cosine is above tau; the trees
+/// that form become the mean of their tokens, in the place of the root. DPC-KNN then joins the roots of a frame into
+/// clusters, plain means of roots. No more links are made than leave the tokens that are
+/// due, the strongest first.
 ///
 /// Shapes: `[T, N, D]` to `[count, D]`. Segments share a budget by length, and frames what is not kept as it is by
 /// their roots. Anchors: the kept token, or the root at the cluster's centre. Cost: O(T N^2 D).
@@ -33,6 +34,7 @@ struct TemporalTreeMerger: TokenMerger {
     private enum Weights: String, CaseIterable {
         case saliency
         case saliencyAndRelevance = "saliency-relevance"
+        case none
     }
 
     /// How much more than the ratio the reference leaves for the LLM to prune.
@@ -50,6 +52,8 @@ struct TemporalTreeMerger: TokenMerger {
         neighbours = values.whole("neighbours")
     }
 
+    var needs: Set<Signal> { weights == .none ? [] : [.saliency] }
+
     func plan(for input: ReductionInput, segments: [Segment], count: Int) throws(TokenReelError) -> ReductionPlan {
         let cells = input.grid.shape.tokensPerFrame
         let budgets =
@@ -57,7 +61,7 @@ struct TemporalTreeMerger: TokenMerger {
             ? segments.map { $0.count * publishedPerFrame(input, count) }
             : Apportionment.share(
                 count, among: segments.map { Double($0.count) }, capacities: segments.map { $0.count * cells })
-        let saliency = input.saliency()
+        let saliency = needs.isEmpty ? nil : input.saliency()
         let means = weights == .saliencyAndRelevance ? input.frameMeans() : nil
         let segmentOfFrame = segments.enumerated().flatMap { index, segment in segment.frames.map { _ in index } }
         let frames = Array(segmentOfFrame.indices)
@@ -117,9 +121,10 @@ struct TemporalTreeMerger: TokenMerger {
     // MARK: Tokens that are kept as they are
 
     private func worth(
-        of frame: Int, in segment: Segment, _ saliency: [Float], _ means: TensorBuffer<Float>?, _ input: ReductionInput
+        of frame: Int, in segment: Segment, _ saliency: [Float]?, _ means: TensorBuffer<Float>?, _ input: ReductionInput
     ) -> [Float] {
         let cells = input.grid.shape.tokensPerFrame
+        guard let saliency else { return Array(repeating: 1, count: cells) }
         let salience = Array(saliency[frame * cells..<(frame + 1) * cells])
         guard let means else { return salience }
         // The mean of dot products is the dot product with the mean.
@@ -237,11 +242,9 @@ struct TemporalTreeMerger: TokenMerger {
         let clusters = means.applied(to: input.grid.values, channels: input.channels).withUnsafeBufferPointer {
             DensityPeaks(
                 $0, channels: input.channels, count: count, neighbours: min(neighbours, count),
-                breaksTies: !input.asPublished)
+                asPublished: input.asPublished)
         }
-        // One cluster is made with one neighbour, so that all tokens score alike.
-        let centres = count == 1 && input.asPublished ? [PartialSort.front(ofEqual: rows.count)] : clusters.centres
-        return zip(centres, clusters.members).map { centre, members in
+        return zip(clusters.centres, clusters.members).map { centre, members in
             .init(
                 anchor: rows[centre].anchor, sources: members.flatMap { rows[$0].sources },
                 weights: members.flatMap { rows[$0].weights.map { $0 / Float(members.count) } })

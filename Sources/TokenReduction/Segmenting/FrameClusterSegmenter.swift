@@ -5,7 +5,8 @@ package import TokenCore
 ///
 /// Source: PruneVid (Huang et al., ACL 2025, arXiv 2412.16117). DPC-KNN joins the mean tokens of the frames into
 /// `ratio T` clusters, which need not lie together in time. Of each cluster only its longest runs of frames stay, and
-/// none of one frame; the frames between them go to the longer of the runs next to them, of equals to the earlier.
+/// none of one frame; the frames between them go, from first to last, to the longer of the runs next to them, which
+/// grows by them, and of equals to the earlier.
 ///
 /// Shapes: `[T, D]` to at most T segments. A clip without any run of two frames is one segment.
 /// Cost: O(T N D + T^2 D).
@@ -33,7 +34,7 @@ package struct FrameClusterSegmenter: TemporalSegmenter {
         let count = max(Int(Double(input.grid.shape.frames) * ratio), 1)
         let clusters = input.frameMeans().withUnsafeBufferPointer {
             DensityPeaks(
-                $0, channels: input.channels, count: count, neighbours: neighbours, breaksTies: !input.asPublished)
+                $0, channels: input.channels, count: count, neighbours: neighbours, asPublished: input.asPublished)
         }
         return Self.contiguous(clusters.assignment)
     }
@@ -48,19 +49,21 @@ package struct FrameClusterSegmenter: TemporalSegmenter {
         let runs = runs(of: labels)
         var longest: [Int: Int] = [:]
         for run in runs { longest[run.label] = max(longest[run.label] ?? 0, run.frames.count) }
-        let kept = runs.filter { $0.frames.count > 1 && $0.frames.count == longest[$0.label] }
-        guard let first = kept.first else { return [Segment(start: 0, end: labels.count)] }
-
-        var refined = labels
-        for frame in 0..<first.frames.lowerBound { refined[frame] = first.label }
-        for (index, run) in kept.enumerated() {
-            let next = index + 1 < kept.count ? kept[index + 1] : nil
-            let heir = next.map { $0.frames.count > run.frames.count ? $0 : run } ?? run
-            for frame in run.frames.upperBound..<(next?.frames.lowerBound ?? labels.count) {
-                refined[frame] = heir.label
-            }
+        var refined = [Int?](repeating: nil, count: labels.count)
+        for run in runs where run.frames.count > 1 && run.frames.count == longest[run.label] {
+            for frame in run.frames { refined[frame] = run.label }
         }
-        return self.runs(of: refined).map { Segment(start: $0.frames.lowerBound, end: $0.frames.upperBound) }
+        while let start = refined.firstIndex(of: nil) {
+            let end = refined[start...].firstIndex { $0 != nil } ?? labels.count
+            let before = refined[..<start].reversed().prefix { $0 == refined[start - 1] }.count
+            let after = refined[end...].prefix { $0 == refined[end] }.count
+            guard before + after > 0 else { return [Segment(start: 0, end: labels.count)] }
+            let heir = after > before ? refined[end] : refined[start - 1]
+            for frame in start..<end { refined[frame] = heir }
+        }
+        return self.runs(of: refined.compactMap { $0 }).map {
+            Segment(start: $0.frames.lowerBound, end: $0.frames.upperBound)
+        }
     }
 
     private static func runs(of labels: [Int]) -> [Run] {

@@ -169,7 +169,16 @@ extension Query {
                 .unreadableInput, subject: name, found: "\(tensor) of shape \(shape)", allowed: "[M, D] or [D]")
         }
         do {
-            try self.init(vectors: file.floats(tensor).array, channels: channels)
+            let query = try Query(vectors: file.floats(tensor).array, channels: channels)
+            // What the vectors are parts of may be said beside them.
+            guard file.tensors["query_words"] != nil || file.tensors["query_phrases"] != nil else {
+                self = query
+                return
+            }
+            self = try query.composed(
+                words: file.tensors["query_words"] == nil
+                    ? Array(0..<query.count) : file.integers("query_words"),
+                phrases: file.tensors["query_phrases"] == nil ? nil : file.integers("query_phrases"))
         } catch {
             throw error.about(name)
         }

@@ -21,6 +21,12 @@ public struct TokenSequence: Sendable {
     public let codebook: TensorBuffer<Float>?
     /// `[channels]`: what the model reads after the last token; ``count`` leaves it out.
     public let newline: [Float]?
+    /// Several codes for each source token, where the method has them; ``codes`` then names their words.
+    public let levels: CodeLevels?
+    /// Whether any prefix of the tokens is a summary, instead of the tokens being in reading order.
+    public let isRanked: Bool
+    /// What is stored in place of the tokens; ``tokens`` are then what it stands for.
+    public let quantized: QuantizedTokens?
 
     /// Number of tokens.
     public var count: Int { plan.count }
@@ -47,12 +53,31 @@ public struct TokenSequence: Sendable {
             shape: grid.shape, tokens: reduction.plan.applied(to: grid.values, channels: grid.shape.channels),
             plan: reduction.plan, frameTimes: grid.frameTimes, segments: reduction.segments,
             relevance: reduction.relevance, codes: reduction.tokenHash?.codes, codebook: reduction.tokenHash?.codebook,
-            newline: grid.newline)
+            newline: grid.newline,
+            levels: reduction.tokenHash?.levels, isRanked: reduction.prefixCoverage != nil)
+    }
+
+    /// The same with tokens as they come back from few bits.
+    ///
+    /// - Parameter importance: `[count]`: what is spent on bits goes to the largest first.
+    /// - Throws: ``TokenReelError/Code/unreadableInput`` if the tokens are too large for the scheme.
+    public func quantized(
+        by quantization: TokenQuantization, importance: [Float], workers: Int = 1
+    ) throws(TokenReelError) -> TokenSequence {
+        let stored = quantization.quantize(
+            TokenMatrix(values: tokens, channels: shape.channels, importance: importance, workers: workers))
+        return TokenSequence(
+            shape: shape, tokens: try stored.values(), plan: plan, frameTimes: frameTimes, segments: segments,
+            relevance: relevance, codes: codes, codebook: codebook, newline: newline, levels: levels,
+            isRanked: isRanked,
+            quantized: stored)
     }
 
     init(
         shape: GridShape, tokens: TensorBuffer<Float>, plan: ReductionPlan, frameTimes: [Double], segments: [Segment],
-        relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?, newline: [Float]?
+        relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?, newline: [Float]?,
+        levels: CodeLevels? = nil,
+        isRanked: Bool = false, quantized: QuantizedTokens? = nil
     ) {
         self.shape = shape
         self.tokens = tokens
@@ -63,6 +88,9 @@ public struct TokenSequence: Sendable {
         self.codes = codes
         self.codebook = codebook
         self.newline = newline
+        self.levels = levels
+        self.isRanked = isRanked
+        self.quantized = quantized
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Safetensors
 public import TokenCore
+internal import TokenReduction
 
 /// A file of reduced tokens, read and checked.
 ///
@@ -8,7 +9,7 @@ public import TokenCore
 public struct TokenSequenceFile: Sendable {
     /// The tokens, at the precision they were stored with.
     public let sequence: TokenSequence
-    /// How the tokens are stored.
+    /// How the tokens are stored; F32 where they come back from few bits.
     public let dtype: TokenDType
     /// The strings of the file.
     public let metadata: [String: String]
@@ -28,14 +29,16 @@ public struct TokenSequenceFile: Sendable {
                 allowed: "\"\(TokenSequence.fileFormat)\" in the metadata")
         }
         let parts = TensorParts(file: file, name: name)
-        let tokenSizes = try parts.sizes("tokens", ["N", "D"])
+        let quantized = try QuantizedTokens(parts)
+        let tokenSizes =
+            if let quantized { [quantized.count, quantized.channels] } else { try parts.sizes("tokens", ["N", "D"]) }
         let (count, channels) = (tokenSizes[0], tokenSizes[1])
         let grid = try parts.sizes("owners", ["T", "H", "W"])
         let entries = try parts.sizes("plan.sources", ["nnz"])[0]
-        guard let dtype = TokenDType(try file.entry("tokens").dtype) else {
+        let storedType = try quantized == nil ? file.entry("tokens").dtype : .f32
+        guard let dtype = TokenDType(storedType) else {
             throw TokenReelError(
-                .unsupportedInput, subject: name, found: "tokens of \(try file.entry("tokens").dtype.rawValue)",
-                allowed: "F16, BF16, F32")
+                .unsupportedInput, subject: name, found: "tokens of \(storedType.rawValue)", allowed: "F16, BF16, F32")
         }
         let shape = try GridShape(frames: grid[0], rows: grid[1], columns: grid[2], channels: channels)
         let positions = try parts.integers("positions", [count, 3])
@@ -59,11 +62,22 @@ public struct TokenSequenceFile: Sendable {
             codes = try parts.indices("codes", grid)
             try parts.require(codes?.allSatisfy { 0..<size ~= Int($0) } ?? true, "codes outside the codebook")
         }
+        let isRanked = file.tensors["rank"] != nil
+        if isRanked {
+            try parts.require(try parts.integers("rank", [count]) == Array(0..<count), "ranks that do not count up")
+        }
+        let tokens: TensorBuffer<Float>
+        do throws(TokenReelError) {
+            tokens = if let quantized { try quantized.values() } else { try parts.floats("tokens", [count, channels]) }
+        } catch {
+            throw error.about(name)
+        }
         sequence = TokenSequence(
-            shape: shape, tokens: try parts.floats("tokens", [count, channels]), plan: plan, frameTimes: frameTimes,
+            shape: shape, tokens: tokens, plan: plan, frameTimes: frameTimes,
             segments: try parts.segments(of: shape.frames),
             relevance: file.tensors["relevance"] == nil ? nil : try parts.floats("relevance", [count]).array,
-            codes: codes, codebook: codebook, newline: try parts.newline(channels))
+            codes: codes, codebook: codebook, newline: try parts.newline(channels),
+            levels: try CodeLevels(parts, grid: grid, channels: channels), isRanked: isRanked, quantized: quantized)
         try parts.require(plan.owners == parts.indices("owners", grid), "owners that contradict the plan")
         try parts.require(plan.sizes == parts.floats("sizes", [count]).array, "sizes that contradict the plan")
         try parts.require(

@@ -1,5 +1,6 @@
 internal import Safetensors
 public import TokenCore
+internal import TokenReduction
 
 extension TokenSequence {
     /// The value of the metadata key `format` in files of reduced tokens.
@@ -33,9 +34,17 @@ extension TokenSequence {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
+        if let quantized {
+            metadata["quantization"] = quantized.quantization.description
+            metadata["channels"] = "\(shape.channels)"
+        }
         var file = SafetensorsWriter(metadata: metadata)
         let grid = [shape.frames, shape.rows, shape.columns]
-        file.add("tokens", shape: [count, shape.channels], floats: tokens, as: dtype.stored)
+        if let quantized {
+            quantized.write(to: &file)
+        } else {
+            file.add("tokens", shape: [count, shape.channels], floats: tokens, as: dtype.stored)
+        }
         file.add("positions", shape: [count, 3], positions)
         file.add("timestamps", shape: [count], timestamps)
         file.add("sizes", shape: [count], plan.sizes)
@@ -47,6 +56,7 @@ extension TokenSequence {
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
+        if isRanked { file.add("rank", shape: [count], (0..<count).map { Int32($0) }) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {
                 file.add("codes", shape: grid, codes.map(UInt16.init))
@@ -55,6 +65,7 @@ extension TokenSequence {
             }
             file.add("codebook", shape: [codebookSize, shape.channels], floats: codebook)
         }
+        levels?.write(to: &file, grid: grid, channels: shape.channels)
         return file
     }
 

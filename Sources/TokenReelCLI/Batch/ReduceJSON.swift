@@ -57,6 +57,8 @@ enum ReduceJSON {
                 "in": .integer(report.tokensIn), "out": .integer(report.tokensOut), "ratio": .number(report.ratio),
             ]),
             "segments": .integer(report.segments), "codebook": report.codebookSize.map(JSONValue.integer) ?? .null,
+            "hash": report.hash.map(describe), "quantization": report.quantization.map(describe),
+            "prefix_coverage": report.prefixCoverage.map(describe),
             "keyframes": outcome.keyframes.map { selection in
                 .members([
                     "count": .integer(selection.keyframes.count), "coverage": .number(selection.coverage),
@@ -75,6 +77,34 @@ enum ReduceJSON {
             "decoding": report.statistics.map(describe), "notices": .array(outcome.notices.map(JSONValue.string)),
             "peak_memory_bytes": .integer(report.peakMemoryBytes),
         ])
+    }
+
+    static func describe(_ hash: HashFigures) -> JSONValue {
+        .members([
+            "levels": .integer(hash.levels), "entries": .integer(hash.entries), "usage": .number(hash.usage),
+            "entropy_bits": .number(hash.entropy), "perplexity": .number(hash.perplexity), "bits": .integer(hash.bits),
+            "compressed_bits": hash.compressedBits.map(JSONValue.integer),
+            "bits_per_second": hash.bitRate.map(JSONValue.number) ?? .null,
+            "streamable": hash.isStreamable.map(JSONValue.boolean),
+            "relative_error": hash.relativeError.map(JSONValue.number), "cosine": hash.cosine.map(JSONValue.number),
+        ])
+    }
+
+    private static func describe(_ quantization: QuantizationFigures) -> JSONValue {
+        .members([
+            "scheme": .string(quantization.scheme), "bits_per_value": .number(quantization.bitsPerValue),
+            "mean_squared_error": .number(quantization.meanSquaredError),
+            "relative_error": .number(quantization.relativeError), "cosine": .number(quantization.cosine),
+        ])
+    }
+
+    /// Coverage of the first 1, 2, 4, … tokens and of all.
+    private static func describe(_ prefixCoverage: [Double]) -> JSONValue {
+        let lengths = sequence(first: 1) { $0 * 2 }.prefix { $0 < prefixCoverage.count } + [prefixCoverage.count]
+        return .array(
+            lengths.filter { $0 > 0 }.map {
+                .members(["tokens": .integer($0), "coverage": .number(prefixCoverage[$0 - 1])])
+            })
     }
 
     private static func describe(_ forecast: Forecast) -> JSONValue {

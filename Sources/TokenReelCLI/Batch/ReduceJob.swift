@@ -70,7 +70,7 @@ struct ReduceJob: Sendable {
         let reduced = try pipeline.reduce(opened, progress: progress)
         var outcome = Outcome(status: .done, input: input.source, output: output, report: reduced.report)
         outcome.notices = reduced.report.notices
-        let beyond = dtype == .f16 ? reduced.sequence.valuesBeyondHalf : 0
+        let beyond = dtype == .f16 && reduced.sequence.quantized == nil ? reduced.sequence.valuesBeyondHalf : 0
         if beyond > 0 {
             outcome.notices.append(
                 "\(beyond) values are too large for f16 and became infinite; use --dtype bf16 or f32.")

@@ -55,6 +55,14 @@ enum ReduceText {
             ))
         lines.append(line("segments", Figures.count(report.segments)))
         if let size = report.codebookSize { lines.append(line("codebook", "\(Figures.count(size)) codes")) }
+        if let hash = report.hash { lines.append(line("codes", describe(hash))) }
+        if let quantization = report.quantization {
+            lines.append(
+                line(
+                    "stored",
+                    "\(quantization.scheme), \(Figures.fixed(quantization.bitsPerValue, 2)) bits a number, cosine "
+                        + Figures.fixed(quantization.cosine, 4)))
+        }
         if let selection = outcome.keyframes {
             lines.append(
                 line(
@@ -76,6 +84,12 @@ enum ReduceText {
                 Figures.fixed(report.seconds + outcome.writeSeconds, 2) + (stages.isEmpty ? "" : ": \(stages)")))
         lines.append(line("memory", "\(Figures.megabytes(report.peakMemoryBytes)) at most"))
         return lines + outcome.notices.map { line("note", Console.printable($0)) }
+    }
+
+    private static func describe(_ hash: HashFigures) -> String {
+        var text = "\(hash.levels) a token, \(Figures.percent(hash.usage)) used"
+        if let cosine = hash.cosine { text += ", cosine \(Figures.fixed(cosine, 3))" }
+        return text + ", \(Figures.count((hash.bits + 7) / 8)) bytes"
     }
 
     private static func planned(_ forecast: Forecast) -> [String] {

@@ -42,6 +42,11 @@ struct EncodeCommand: ParsableCommand {
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
     var dtype: TokenDType = .f32
 
+    @Option(
+        help: ArgumentHelp(
+            "Write blocks of this many tokens a side as one long token each, without loss.", valueName: "side"))
+    var shuffle: Int?
+
     @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
     var sourceName: String?
 
@@ -77,6 +82,7 @@ struct EncodeCommand: ParsableCommand {
                 output.map(OutputTarget.init(argument:))
                 ?? OutputNames.targets(for: [BatchInput(source: source)], in: nil)[0]
             try target.check(against: [source], mayOverwrite: overwrite)
+            let layout = try makeLayout(for: pipeline.encoder)
             let opened = try OpenInput(
                 source, name: sourceName, limits: limits.limits, cancellation: Interruption.cancellation)
             guard !opened.isGrid else {
@@ -86,22 +92,33 @@ struct EncodeCommand: ParsableCommand {
             let progress = ProgressDisplay(isShown: talk.showsProgress, total: 1)
             let encoded = try pipeline.encode(opened) { progress.update(0, named: source.name, $0) }
             progress.finish()
-            try write(encoded, pipeline.gridProvenance(of: opened, encoded), to: target)
+            var metadata = try pipeline.gridProvenance(of: opened, encoded)
+            metadata["space_to_depth"] = layout.map { "\($0.side)" }
+            try write(layout.map(encoded.grid.stacked) ?? encoded.grid, metadata, to: target)
             let notices = pipeline.encoder.notices + (encoded.video?.statistics.notices ?? [])
             try tell(encoded, notices, target, console)
             return .success
         }
     }
 
+    /// Sides that do not fit are refused before the video is decoded.
+    private func makeLayout(for encoder: any FrameEncoder) throws(TokenReelError) -> SpaceToDepth? {
+        guard let shuffle else { return nil }
+        let layout = try SpaceToDepth(side: shuffle)
+        _ = try layout.stackedShape(
+            of: GridShape(frames: 1, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels))
+        return layout
+    }
+
     private func write(
-        _ encoded: EncodedInput, _ metadata: [String: String], to target: OutputTarget
+        _ grid: TokenGrid, _ metadata: [String: String], to target: OutputTarget
     ) throws(TokenReelError) {
         let cancellation = Interruption.cancellation
         switch target {
         case .standardOutput:
-            try encoded.grid.write(to: 1, metadata: metadata, dtype: dtype, cancellation: cancellation)
+            try grid.write(to: 1, metadata: metadata, dtype: dtype, cancellation: cancellation)
         case .file(let path):
-            try encoded.grid.write(to: path, metadata: metadata, dtype: dtype, cancellation: cancellation)
+            try grid.write(to: path, metadata: metadata, dtype: dtype, cancellation: cancellation)
         }
     }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TokenCore
+internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
 
@@ -147,6 +148,15 @@ private enum TokenFile {
                 "segments": .integer(sequence.segments.count),
                 "largest_size": .integer(Int(sequence.plan.sizes.max() ?? 0)),
                 "codebook": sequence.codebook == nil ? .null : .integer(sequence.codebookSize),
+                "hash": sequence.codebook.map { codebook in
+                    ReduceJSON.describe(
+                        HashFigures(
+                            codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
+                            shape: sequence.shape, frameTimes: sequence.frameTimes))
+                },
+                "quantization": sequence.quantized.map { .string($0.quantization.description) },
+                "bits_per_value": sequence.quantized.map { .number($0.bitsPerValue) },
+                "order": .string((sequence.isRanked ? TokenOrder.prefix : .reading).rawValue),
                 "relevance": .boolean(sequence.relevance != nil), "metadata": describe(file.metadata),
             ]))
     }

@@ -16,44 +16,74 @@ struct MethodsCommand: ParsableCommand {
 
     func run() throws {
         try Console(verbosity: .normal).ending { () throws(TokenReelError) in
-            let recipes =
-                if let name { [try RecipeRegistry.descriptor(named: name)] } else { RecipeRegistry.recipes }
+            let entries = if let name { [try MethodCatalogue.entry(named: name)] } else { MethodCatalogue.entries }
             if json {
-                let list = JSONValue.members(["methods": .array(recipes.map(Self.describe))])
+                let (methods, options) = (entries.filter { $0.kind == .method }, entries.filter { $0.kind != .method })
+                let list = JSONValue.members([
+                    "methods": .array(methods.map(Self.describe)), "options": .array(options.map(Self.describe)),
+                ])
                 try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(list)).text)
             } else if name == nil {
-                try Console.result(Self.table(recipes))
+                try Console.result(Self.table(entries))
             } else {
-                for recipe in recipes { try Console.result(Self.text(recipe)) }
+                for entry in entries { try Console.result(Self.text(entry)) }
             }
             return .success
         }
     }
 
-    private static func table(_ recipes: [RecipeDescriptor]) -> String {
-        let width = (recipes.map(\.name.count).max() ?? 0) + 2
-        let lines = recipes.map { recipe in
-            let mark = recipe.name == RecipeRegistry.defaultName ? " (default)" : ""
-            return padded(recipe.name, width) + recipe.summary + mark
+    /// Methods by the stages they are made of, then what is chosen beside a method, by what it concerns.
+    private static func table(_ entries: [CatalogueEntry]) -> String {
+        let width = (entries.map(\.name.count).max() ?? 0) + 2
+        var groups: [(title: String, lines: [String])] = []
+        for entry in entries {
+            let title = entry.recipe.map { "methods that \(deeds(of: $0))" } ?? heading(entry.kind)
+            let mark = entry.name == RecipeRegistry.defaultName ? " (default)" : ""
+            let line = "  " + padded(entry.name, width) + entry.summary + mark
+            if let group = groups.firstIndex(where: { $0.title == title }) {
+                groups[group].lines.append(line)
+            } else {
+                groups.append((title, [line]))
+            }
         }
-        return (lines + ["", "tokenreel methods NAME tells about one."]).joined(separator: "\n")
+        return (groups.flatMap { [$0.title] + $0.lines + [""] } + ["tokenreel methods NAME tells about one."])
+            .joined(separator: "\n")
     }
 
-    private static func text(_ recipe: RecipeDescriptor) -> String {
-        var lines = [recipe.name, "  \(recipe.summary)", "  source: \(recipe.source)"]
-        if !recipe.needs.isEmpty {
-            lines.append("  needs: \(recipe.needs.map(\.rawValue).sorted().joined(separator: ", "))")
+    private static func deeds(of recipe: RecipeDescriptor) -> String {
+        recipe.stages.map(\.kind.rawValue).joined(separator: ", ")
+    }
+
+    private static func heading(_ kind: CatalogueEntry.Kind) -> String {
+        switch kind {
+        case .method: "methods"
+        case .query: "questions"
+        case .order: "order of tokens, set with --order"
+        case .storage: "tokens in fewer bits, set with --quantize"
+        case .codes: "codes"
+        case .layout: "layout"
+        case .memory: "memory of streams"
         }
-        lines += ["", "stages"]
-        for stage in recipe.stages {
-            lines.append("  \(padded(stage.kind.rawValue, 9))\(stage.name): \(stage.summary)")
-            lines.append("           source: \(stage.source)")
-            lines.append("           cost: \(stage.cost)")
+    }
+
+    private static func text(_ entry: CatalogueEntry) -> String {
+        var lines = [
+            entry.name, "  \(entry.summary)", "  use: \(entry.usage)", "  source: \(entry.source)",
+        ]
+        if !entry.needs.isEmpty {
+            lines.append("  needs: \(entry.needs.map(\.rawValue).sorted().joined(separator: ", "))")
         }
-        if !recipe.parameters.isEmpty {
-            lines += ["", "parameters, set with --set name=value"]
-            let width = (recipe.parameters.map(\.name.count).max() ?? 0) + 2
-            for parameter in recipe.parameters {
+        if entry.recipe == nil { lines.append("  cost: \(entry.cost)") }
+        if let licence = entry.licence { lines.append("  licence of the reference: \(licence)") }
+        if !entry.rows.isEmpty {
+            lines.append("  list rows: \(entry.rows.map(String.init).joined(separator: ", "))")
+        }
+        if let recipe = entry.recipe { lines += ["", "stages"] + stageLines(of: recipe) }
+        if !entry.parameters.isEmpty {
+            let example = entry.kind == .storage ? "--quantize \(entry.name):name=value,…" : "--set name=value"
+            lines += ["", "parameters, set with \(example)"]
+            let width = (entry.parameters.map(\.name.count).max() ?? 0) + 2
+            for parameter in entry.parameters {
                 let value = parameter.choice(parameter.defaultValue) ?? number(parameter.defaultValue)
                 let range =
                     parameter.choices.isEmpty
@@ -65,25 +95,37 @@ struct MethodsCommand: ParsableCommand {
         return lines.joined(separator: "\n")
     }
 
-    private static func describe(_ recipe: RecipeDescriptor) -> JSONValue {
+    private static func stageLines(of recipe: RecipeDescriptor) -> [String] {
+        recipe.stages.flatMap { stage in
+            [
+                "  \(padded(stage.kind.rawValue, 9))\(stage.name): \(stage.summary)",
+                "           source: \(stage.source)", "           cost: \(stage.cost)",
+            ]
+        }
+    }
+
+    private static func describe(_ entry: CatalogueEntry) -> JSONValue {
         .members([
-            "name": .string(recipe.name), "summary": .string(recipe.summary), "source": .string(recipe.source),
-            "default": .boolean(recipe.name == RecipeRegistry.defaultName),
-            "needs": .array(recipe.needs.map(\.rawValue).sorted().map(JSONValue.string)),
-            "list_rows": .array(recipe.rows.map(JSONValue.integer)),
-            "reference_licence": recipe.licence.map(JSONValue.string),
-            "emits_codebook": .boolean(recipe.emitsCodebook),
-            "stages": .array(
-                recipe.stages.map { stage in
-                    .members([
-                        "stage": .string(stage.kind.rawValue), "name": .string(stage.name),
-                        "summary": .string(stage.summary), "source": .string(stage.source),
-                        "cost": .string(stage.cost), "overlaps": .boolean(stage.overlaps),
-                        "needs": .array(stage.needs.map(\.rawValue).sorted().map(JSONValue.string)),
-                    ])
-                }),
+            "name": .string(entry.name), "kind": .string(entry.kind.rawValue), "summary": .string(entry.summary),
+            "usage": .string(entry.usage), "source": .string(entry.source),
+            "default": .boolean(entry.name == RecipeRegistry.defaultName),
+            "needs": .array(entry.needs.map(\.rawValue).sorted().map(JSONValue.string)),
+            "list_rows": .array(entry.rows.map(JSONValue.integer)),
+            "reference_licence": entry.licence.map(JSONValue.string), "cost": .string(entry.cost),
+            "emits_codebook": entry.recipe.map { .boolean($0.emitsCodebook) },
+            "stages": entry.recipe.map { recipe in
+                .array(
+                    recipe.stages.map { stage in
+                        .members([
+                            "stage": .string(stage.kind.rawValue), "name": .string(stage.name),
+                            "summary": .string(stage.summary), "source": .string(stage.source),
+                            "cost": .string(stage.cost), "overlaps": .boolean(stage.overlaps),
+                            "needs": .array(stage.needs.map(\.rawValue).sorted().map(JSONValue.string)),
+                        ])
+                    })
+            },
             "parameters": .array(
-                recipe.parameters.map { parameter in
+                entry.parameters.map { parameter in
                     .members([
                         "name": .string(parameter.name),
                         "default": parameter.choice(parameter.defaultValue).map(JSONValue.string)

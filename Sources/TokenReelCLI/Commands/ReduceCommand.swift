@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TokenCore
+internal import TokenReduction
 internal import TokenReel
 
 #if canImport(FoundationEssentials)
@@ -41,6 +42,15 @@ struct ReduceCommand: ParsableCommand {
 
     @Option(help: "How tokens are stored: f16, bf16 or f32.")
     var dtype: TokenDType = .f16
+
+    @Option(
+        help: ArgumentHelp(
+            "Store the tokens in fewer bits, such as tokenbridge:6; see tokenreel methods.",
+            valueName: "scheme[:value,…]"))
+    var quantize: String?
+
+    @Option(help: "How tokens are ordered: reading, or prefix for an order of which any prefix is a summary.")
+    var order: TokenOrder = .reading
 
     @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
     var sourceName: String?
@@ -109,6 +119,8 @@ struct ReduceCommand: ParsableCommand {
         }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
+        if let quantize { pipeline.quantization = try TokenQuantization(quantize) }
+        pipeline.request.order = order
         try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
         let targets =

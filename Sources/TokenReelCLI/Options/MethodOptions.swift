@@ -1,10 +1,11 @@
-// Public, because TokenDType is, and so must be what it conforms to.
+// Public, because TokenDType and TokenOrder are, and so must be what they conform to.
 public import ArgumentParser
 internal import TokenCore
-internal import TokenReduction
+public import TokenReduction
 public import TokenReel
 
 extension TokenDType: ExpressibleByArgument {}
+extension TokenOrder: ExpressibleByArgument {}
 
 /// `64` or `auto`.
 struct CodebookArgument: ExpressibleByArgument {

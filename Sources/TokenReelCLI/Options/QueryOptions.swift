@@ -33,7 +33,7 @@ struct QueryOptions: ParsableArguments {
         if let queryImage {
             let limits = pipeline.decodeOptions.limits
             let image = try VideoDecoder.image(.file(queryImage), size: .display, limits: limits)
-            pipeline.request.query = try pipeline.query(from: image)
+            pipeline.exemplar = try pipeline.encoder.query(from: image)
             pipeline.queryDescription = try Pipeline.describeQuery("image", path: queryImage)
         }
         if let queryEmbedding {

@@ -92,14 +92,9 @@ extension VisionTower {
     /// A rectangle around a thing shows background near its corners; and since every state has seen the whole picture,
     /// one mean says more than its parts, which all look alike.
     ///
-    /// - Parameters:
-    ///   - image: A picture of any size.
-    ///   - signals: With patch embeddings among them the vector lies in the space that text shares, else in the tokens'.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
-    public func query(from image: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> Query {
-        let encoded = try encode(image, signals: signals.intersection([.patchEmbeddings]))
-        let tokens = encoded.patchEmbeddings ?? encoded.tokens
-        let channels = tokens.count / (rows * columns)
+    public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
+        let tokens = try encode(image, signals: []).tokens
         // Centres lie at (2 i + 1) / (2 side); the middle half is 1/4…3/4.
         let middle = (0..<rows).filter { rows <= 2 * (2 * $0 + 1) && 2 * (2 * $0 + 1) <= 3 * rows }
         let directions = Rows.normalized(TensorBuffer(tokens), channels: channels)

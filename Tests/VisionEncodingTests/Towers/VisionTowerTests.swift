@@ -306,14 +306,4 @@ private let tolerance: Float = 1e-5
         #expect(query.count == 1 && query.channels == tower.channels)
         #expect(throws: TokenReelError.self) { try tower.query(from: frame(width: 0, height: 5)) }
     }
-
-    @Test func anExemplarFollowsThePatchEmbeddings() throws {
-        let (tower, _) = try tower("clip") { $0.space = .tower }
-        let (projected, _) = try self.tower("clip") { $0.space = .projected }
-        let image = frame(width: 20, height: 50)
-        let query = try tower.query(from: image, signals: [.patchEmbeddings, .saliency])
-        let expected = try projected.query(from: image).vectors
-        #expect(query.channels == 20 && query.vectors == expected)
-        #expect(try tower.query(from: image, signals: [.saliency]).channels == tower.channels)
-    }
 }
