@@ -152,7 +152,7 @@ extension Pipeline {
     /// comparison of them.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for an unknown method.
-    public static func signals(readBy methods: [String]?) throws(TokenReelError) -> Set<Signal> {
+    private static func signals(readBy methods: [String]?) throws(TokenReelError) -> Set<Signal> {
         var signals: Set<Signal> = []
         for name in methods ?? RecipeRegistry.recipes.map(\.name) {
             for stage in try RecipeRegistry.descriptor(named: name).stages { signals.formUnion(stage.needs) }

@@ -111,8 +111,6 @@ struct CompareCommand: ParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
         pipeline.request.allowSubstitute = allowSubstitute
-        // A picture to look for is put into the space that the tokens will be compared in.
-        pipeline.signals = try Pipeline.signals(readBy: names)
         try query.apply(to: &pipeline, model)
         let opened = try OpenInput(source, limits: limits.limits, cancellation: Interruption.cancellation)
         let progress = ProgressDisplay(isShown: talk.showsProgress, total: 1)

@@ -3,6 +3,7 @@ internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
+internal import VisionEncoding
 
 /// What to look for.
 struct QueryOptions: ParsableArguments {
