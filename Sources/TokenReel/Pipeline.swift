@@ -70,6 +70,14 @@ public struct Pipeline: Sendable {
 
     private var hasQuestion: Bool { question != nil || exemplar != nil || request.hasQuestion }
 
+    /// What a video's grid has to carry for a recipe; where something is looked for, its pruner runs too.
+    func signals(for recipe: Recipe) throws(TokenReelError) -> Set<Signal> {
+        let pruners = try RecipeRegistry.descriptor(named: recipe.name).stages.filter {
+            hasQuestion && $0.kind == .prune
+        }
+        return pruners.reduce(recipe.needs) { $0.union($1.needs) }
+    }
+
     /// The request with what is looked for put to a grid.
     func request(about encoded: EncodedInput) throws(TokenReelError) -> ReductionRequest {
         var request = request
@@ -154,7 +162,7 @@ public struct Pipeline: Sendable {
         let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
-        encoding.signals.formUnion(try Self.signals(readBy: [method]).union(recipe.needs))
+        try encoding.signals.formUnion(signals(for: recipe))
         let encoded = try encoding.encode(input, progress: progress)
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))

@@ -19,6 +19,10 @@ import TokenReel
             let stages = try #require(method["stages"] as? [[String: Any]])
             #expect(stages.allSatisfy { $0["stage"] is String && $0["cost"] is String && $0["source"] is String })
             for parameter in try #require(method["parameters"] as? [[String: Any]]) {
+                if let choices = parameter["choices"] as? [String] {
+                    #expect(choices.contains(try #require(parameter["default"] as? String)))
+                    continue
+                }
                 let value = try #require(parameter["default"] as? Double)
                 let minimum = try #require(parameter["minimum"] as? Double)
                 let maximum = try #require(parameter["maximum"] as? Double)

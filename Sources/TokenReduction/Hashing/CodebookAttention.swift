@@ -31,7 +31,9 @@ public struct CodebookAttention: Sendable {
                     Matrix.products($0, rows: input.count / inputs, weight, rows: part.count, channels: inputs)
                 }
             }
-            for index in output.indices { output[index] += bias[part.lowerBound + index % part.count] }
+            bias.withUnsafeBufferPointer { bias in
+                for index in output.indices { output[index] += bias[part.lowerBound + index % part.count] }
+            }
             return output
         }
     }

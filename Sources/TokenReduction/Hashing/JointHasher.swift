@@ -17,7 +17,7 @@ struct JointHasher: TokenHasher {
         source: "TokenFlow, arXiv 2412.03069",
         parameters: [
             .real("weight", 1, in: 0...1000, "How much appearance counts beside meaning."),
-            .whole("iterations", 25, in: 1...10_000, "Steps of k-means at most."),
+            .whole("iterations", 10, in: 1...10_000, "Steps of k-means at most."),
             .whole("max-codes", 256, in: 2...65_536, "Entries of an automatic size."),
             .whole("seed", 0, in: 0...Int(Int32.max), "Seed of k-means++."),
         ],

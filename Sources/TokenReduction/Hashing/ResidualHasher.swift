@@ -9,8 +9,8 @@ internal import TokenCore
 ///
 /// The released `encode()` runs plain residual steps for all layers, other than `forward()`; here there is one routine.
 /// Codebooks are learnt on the video by k-means, all of one size K. The words of the first quantisers are the output
-/// tokens, each the mean of the tokens that have it; K is the largest with which there are no more words than asked
-/// for. Deeper levels refine what the codes stand for.
+/// tokens, each the mean of the tokens that have it; K is the largest up to `codes` with which there are no more words
+/// than asked for. Deeper levels refine what the codes stand for.
 /// Shapes: tokens `[N, D]`, codes `[levels, N]`, codebooks `[levels, K, D]`. Cost: O(levels N K D) a step.
 struct ResidualHasher: TokenHasher {
     static let descriptor = StageDescriptor(
@@ -20,6 +20,7 @@ struct ResidualHasher: TokenHasher {
         parameters: [
             .whole("levels", 6, in: 1...32, "Codes for each token."),
             .whole("masked", 3, in: 1...32, "How many of them see a part of the channels each, at most all levels."),
+            .whole("codes", 64, in: 1...65_536, "Entries of each codebook at most."),
             .whole("iterations", 10, in: 1...10_000, "Steps of k-means at most."),
             .whole("max-codes", 256, in: 2...65_536, "Words that an automatic size asks for."),
             .whole("seed", 0, in: 0...Int(Int32.max), "Seed of k-means++."),
@@ -28,6 +29,7 @@ struct ResidualHasher: TokenHasher {
 
     private let levels: Int
     private let masked: Int
+    private let mostEntries: Int
     private let iterations: Int
     private let maxCodes: Int
     private let seed: UInt64
@@ -35,6 +37,7 @@ struct ResidualHasher: TokenHasher {
     init(_ values: ParameterValues) {
         levels = values.whole("levels")
         masked = min(values.whole("masked"), levels)
+        mostEntries = values.whole("codes")
         iterations = values.whole("iterations")
         maxCodes = values.whole("max-codes")
         seed = UInt64(values.whole("seed"))
@@ -70,7 +73,7 @@ struct ResidualHasher: TokenHasher {
     private func clusters(
         of parts: [ChannelPart], within wanted: Int, _ input: ReductionInput
     ) throws(TokenReelError) -> [EuclideanKMeans] {
-        var (count, tooMany) = (1, wanted + 1)
+        var (count, tooMany) = (1, min(wanted, mostEntries) + 1)
         var fitting = parts.map { cluster($0.values, $0.channels.count, count, input) }
         while tooMany - count > 1 {
             try input.checkCancellation()

@@ -109,9 +109,9 @@ extension Pipeline {
         for name in methods ?? RecipeRegistry.recipes.map(\.name) {
             recipes.append(try RecipeRegistry.recipe(named: name))
         }
-        var pipeline = self
-        pipeline.signals.formUnion(try Self.signals(readBy: methods))
-        let encoded = try pipeline.encode(input, progress: encoding)
+        var all = self
+        for recipe in recipes { try all.signals.formUnion(signals(for: recipe)) }
+        let encoded = try all.encode(input, progress: encoding)
         let request = try request(about: encoded)
         var entries: [Comparison.Entry] = []
         var omissions: [Comparison.Omission] = []
@@ -144,20 +144,6 @@ extension Pipeline {
         return Comparison(
             input: input.source.name, shape: encoded.grid.shape, languageModel: languageModel, entries: ranked,
             omissions: omissions)
-    }
-}
-
-extension Pipeline {
-    /// Signals that any stage of the named recipes reads, or of all recipes: what ``signals`` has to hold for a
-    /// comparison of them.
-    ///
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` for an unknown method.
-    public static func signals(readBy methods: [String]?) throws(TokenReelError) -> Set<Signal> {
-        var signals: Set<Signal> = []
-        for name in methods ?? RecipeRegistry.recipes.map(\.name) {
-            for stage in try RecipeRegistry.descriptor(named: name).stages { signals.formUnion(stage.needs) }
-        }
-        return signals
     }
 }
 

@@ -2,7 +2,8 @@ internal import TokenCore
 internal import TokenReduction
 
 /// Draws over a picture what became of its patches: kept ones as they are, merged ones in the colour of their token,
-/// dropped ones dark, with lines where one token ends, and a dot where a merged token has its anchor.
+/// dropped ones dark, with lines where one token ends, a dot where a merged token has its anchor, and grey over what the
+/// model did not see.
 struct PatchPainter {
     private let shape: GridShape
     private let owners: [Int32]
@@ -12,6 +13,7 @@ struct PatchPainter {
 
     private static let tint = 0.42
     private static let shade = 0.2
+    private static let veil = 0.72
     private static let black = Palette.Colour(0, 0, 0)
     private static let white = Palette.Colour(255, 255, 255)
     private static let blank = Palette.Colour(128, 128, 128)
@@ -45,6 +47,7 @@ struct PatchPainter {
             let edges = [cell, cell + 1].map { Int(start + Double($0) * length / Double(cells)) }
             return edges[0]..<edges[1]
         }
+        veil(pixels(0, of: 1, from: seen.left, seen.width), pixels(0, of: 1, from: seen.top, seen.height), on: &canvas)
         for row in 0..<shape.rows {
             let lines = pixels(row, of: shape.rows, from: seen.top, seen.height)
             for column in 0..<shape.columns {
@@ -69,8 +72,18 @@ struct PatchPainter {
         return canvas.frame
     }
 
+    /// Greys what lies outside the part that the model saw.
+    private func veil(_ columns: Range<Int>, _ rows: Range<Int>, on canvas: inout Canvas) {
+        for side in [0..<columns.lowerBound, columns.upperBound..<canvas.width] {
+            canvas.mix(Self.blank, Self.veil, side, 0..<canvas.height)
+        }
+        for end in [0..<rows.lowerBound, rows.upperBound..<canvas.height] {
+            canvas.mix(Self.blank, Self.veil, columns, end)
+        }
+    }
+
     private func dot(in columns: Range<Int>, _ rows: Range<Int>, on canvas: inout Canvas) {
-        let radius = max(min(columns.count, rows.count) / 8, 1)
+        let radius = min(max(min(columns.count, rows.count) / 8, 1), 5)
         func middle(_ range: Range<Int>, _ reach: Int) -> Range<Int> {
             let centre = (range.lowerBound + range.upperBound) / 2
             return (centre - reach..<centre + reach + 1).clamped(to: range)

@@ -129,6 +129,22 @@ import VideoDecoding
         #expect(blank.width <= 1920 && blank.height > 100)
     }
 
+    @Test func whatTheModelDidNotSeeIsGrey() throws {
+        let whole = try file("evs")
+        var metadata = whole.metadata
+        metadata["centre_square"] = "1.0"
+        try whole.sequence.write(to: scratch.path("cut"), metadata: metadata)
+        let file = try TokenSequenceFile(path: scratch.path("cut"))
+        // The clip is 16 to 9: 280 x 158 pixels, of which the middle 158 columns are seen. Frame 0 is kept whole.
+        let drawn = try file.contactSheet(of: [0], on: SourcePictures(of: file, in: input), edge: 280)
+        let plain = try whole.contactSheet(of: [0], on: SourcePictures(of: whole, in: input), edge: 280)
+        for column in [10, 50, 230, 270] {
+            let place = 3 * ((12 + 85) * plain.width + 6 + column)
+            let expected = Double(plain.pixels[place]) * 0.28 + 128 * 0.72
+            #expect(abs(Double(drawn.pixels[place]) - expected) < 3, "column \(column)")
+        }
+    }
+
     @Test func overlayHasEveryPictureOfTheVideo() throws {
         let file = try file()
         try file.writeOverlay(on: SourcePictures(of: file, in: input), to: scratch.path("o.mp4"), edge: 160)
