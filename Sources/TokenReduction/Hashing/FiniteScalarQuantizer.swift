@@ -15,12 +15,12 @@ package struct FiniteScalarQuantizer {
     package init(levels: Int) {
         half = Double(levels - 1) * 1.001 / 2
         offset = levels.isMultiple(of: 2) ? 0.5 : 0
-        shift = Hyperbolic.inverseTangent(offset / half)
+        shift = Elementary.atanh(offset / half)
         middle = levels / 2
     }
 
     /// 0 ..< levels.
     package func code(_ value: Double) -> Int {
-        Int((Hyperbolic.tangent(value + shift) * half - offset).rounded(.toNearestOrEven)) + middle
+        Int((Elementary.tanh(value + shift) * half - offset).rounded(.toNearestOrEven)) + middle
     }
 }

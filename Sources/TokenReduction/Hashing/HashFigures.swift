@@ -60,7 +60,7 @@ public struct HashFigures: Sendable, Equatable {
         entries = coded.sizes.reduce(0, +)
         usage = entries == 0 ? 0 : Double(used) / Double(entries)
         entropy = entropies.isEmpty ? 0 : entropies.reduce(0, +) / Double(entropies.count)
-        perplexity = BinaryLogarithm.power(entropy)
+        perplexity = Elementary.exp2(entropy)
         bits = plain
         compressedBits = isCompressed ? compressed : nil
         let span = (frameTimes.last ?? 0) - (frameTimes.first ?? 0)
@@ -78,7 +78,7 @@ public struct HashFigures: Sendable, Equatable {
         let total = Double(counts.reduce(0, +))
         return counts.filter { $0 > 0 }.reduce(0.0) { sum, count in
             let share = Double(count) / total
-            return sum - share * BinaryLogarithm.value(share)
+            return sum - share * Elementary.log2(share)
         }
     }
 

@@ -45,7 +45,7 @@ struct ComponentMerger: TokenMerger {
 
     /// Which of `count` nodes take part in a graph.
     private func sample(of count: Int) -> [Int] {
-        let size = min(count, max(Int((Logarithm.natural(Double(count)) / (epsilon * epsilon)).rounded(.up)), 1))
+        let size = min(count, max(Int((Elementary.log(Double(count)) / (epsilon * epsilon)).rounded(.up)), 1))
         return (0..<size).map { $0 * count / size }
     }
 

@@ -73,7 +73,7 @@ package struct DensityPeaks {
                 smallest[place] = distance
             }
             let mean = smallest.reduce(0) { $0 + $1 * $1 } / Float(k)
-            return Exponential.value(-mean)
+            return Elementary.exp(-mean)
         }
     }
 

@@ -89,7 +89,7 @@ struct EnergyMerger: TokenMerger {
                     let scale = inverse[block.lowerBound + row]
                     for (place, column) in columns.enumerated() {
                         let excess = products[row * columns.count + place] * scale * inverse[column] - margin
-                        sums[row] += excess > 0 ? excess : alpha * (Exponential.value(excess) - 1)
+                        sums[row] += excess > 0 ? excess : alpha * (Elementary.exp(excess) - 1)
                     }
                 }
             }

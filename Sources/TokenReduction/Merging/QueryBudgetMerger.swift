@@ -71,7 +71,7 @@ package struct QueryBudgetMerger: TokenMerger {
         let relevance = input.frameRelevance() ?? Array(repeating: 0, count: input.grid.shape.frames)
         let mean = relevance.reduce(0, +) / Float(max(relevance.count, 1))
         return relevance.map { relevance in
-            let probability = 1 / (1 + Double(Exponential.value((mean - relevance) / temperature)))
+            let probability = 1 / (1 + Double(Elementary.exp((mean - relevance) / temperature)))
             return (0..<sharpness).reduce(1) { power, _ in power * probability }
         }
     }

@@ -72,7 +72,7 @@ struct SequentialSetMerger: TokenMerger {
         let distances = differences.withUnsafeBufferPointer { Rows.norms($0, channels: input.channels) }
         let sigma = distances.reduce(0, +) / Float(set.count - 1) / Float(2).squareRoot()
         guard sigma > 0 else { return .init(anchor: pivot, averaging: set) }
-        let mass = distances.map { Exponential.value(-($0 / sigma) * ($0 / sigma) / 2) }
+        let mass = distances.map { Elementary.exp(-($0 / sigma) * ($0 / sigma) / 2) }
         let total = mass.reduce(0, +)
         return .init(anchor: pivot, sources: set, weights: mass.map { $0 / total })
     }

@@ -69,9 +69,9 @@ struct StackedDensityMerger: TokenMerger {
         let cells = input.grid.shape.tokensPerFrame
         guard !input.asPublished else { return Self.share(lowerRatio, of: cells) }
         let ratio = Double(count) / Double(input.grid.shape.tokenCount)
-        let both = Logarithm.natural(lowerRatio * upperRatio)
-        let power = both < 0 ? Logarithm.natural(lowerRatio) / both : 1
-        let share = Exponential.value(Float(power * Logarithm.natural(ratio)))
+        let both = Elementary.log(lowerRatio * upperRatio)
+        let power = both < 0 ? Elementary.log(lowerRatio) / both : 1
+        let share = Elementary.exp(Float(power * Elementary.log(ratio)))
         // The upper level can't make more clusters than it is given.
         let least = (count + input.grid.shape.frames - 1) / input.grid.shape.frames
         return min(max(Self.share(Double(share), of: cells), least), cells)

@@ -63,7 +63,7 @@ struct DistinctivenessPruner: TokenPruner {
     /// `1 + p - mean p` of each frame, from its mean commonness to the video.
     private func boosts(of means: [Float]) -> [Double] {
         let lowest = means.min() ?? 0
-        let masses = means.map { Double(Exponential.value((lowest - $0) / temperature)) }
+        let masses = means.map { Double(Elementary.exp((lowest - $0) / temperature)) }
         let sum = masses.reduce(0, +)
         return masses.map { 1 + $0 / sum - 1 / Double(means.count) }
     }
@@ -114,7 +114,7 @@ struct DistinctivenessPruner: TokenPruner {
         return zip(dots, scales).map { dot, scale in
             let distance = max(0, (scale > 0 ? 1 : 0) + square - 2 * dot * scale)
             // 1 / 2a for the five widths a.
-            return [4, 2, 1, 0.5, 0.25].reduce(0) { $0 + Exponential.value(-distance * $1) }
+            return [4, 2, 1, 0.5, 0.25].reduce(0) { $0 + Elementary.exp(-distance * $1) }
         }
     }
 

@@ -50,7 +50,7 @@ struct FrameCurvaturePruner: TokenPruner {
         }
         let curvature = Self.curvature(along: profiles.map(\.direction))
         let sharpest = curvature.max() ?? 0
-        let masses = curvature.map { Double(Exponential.value(($0 - sharpest) / temperature)) }
+        let masses = curvature.map { Double(Elementary.exp(($0 - sharpest) / temperature)) }
         let sum = masses.reduce(0, +)
         let weights = masses.map { $0 / sum }
         let capacities = frames.members.map(\.count)

@@ -91,9 +91,9 @@ struct InformationFlowPruner: TokenPruner {
             let surplus = tokens.count - wanted
             guard surplus > 0, remaining > 0, tokens.count > 1 else { return max(surplus, 0) }
             let entropy = shares(of: layer.attention).reduce(Float(0)) {
-                $1 > 0 ? $0 - $1 * Exponential.logarithm($1) : $0
+                $1 > 0 ? $0 - $1 * Elementary.log($1) : $0
             }
-            let evenness = entropy / Exponential.logarithm(Float(tokens.count))
+            let evenness = entropy / Elementary.log(Float(tokens.count))
             let loss = Float(surplus) / Float(remaining).squareRoot() * (1 - evenness * evenness)
             return Int(max(0, loss).rounded(.toNearestOrEven))
         }

@@ -45,7 +45,7 @@ struct QueryRelevancePruner: TokenPruner {
 
         let highest = relevance.max() ?? 0
         let mass = members.map { tokens in
-            tokens.reduce(0.0) { $0 + Double(Exponential.value((relevance[$1] - highest) / temperature)) }
+            tokens.reduce(0.0) { $0 + Double(Elementary.exp((relevance[$1] - highest) / temperature)) }
         }
         let total = mass.reduce(0, +)
         let weights = mass.map { (1 - spread) * $0 / total + spread / Double(members.count) }
