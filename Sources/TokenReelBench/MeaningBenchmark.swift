@@ -4,10 +4,11 @@ internal import TokenReduction
 internal import VideoDecoding
 internal import VisionEncoding
 
-/// Whether the built-in encoder's tokens mean something: cuts found, tokens spent on events, and objects found by a
+/// Whether what a method keeps of the built-in encoder's tokens means something: cuts found, tokens spent on events, and objects found by a
 /// picture of them, on clips whose truth is known.
 func meaningBenchmark(_ arguments: [String]) throws -> Figures {
     guard let folder = arguments.first.map({ URL(filePath: $0) }) else { throw Usage() }
+    let method = arguments.dropFirst().first ?? RecipeRegistry.defaultName
     let truth = folder.appending(path: "truth")
     var figures = Figures()
 
@@ -15,7 +16,7 @@ func meaningBenchmark(_ arguments: [String]) throws -> Figures {
         KnownCuts.self, from: Data(contentsOf: truth.appending(path: "known_cuts_open.json")))
     for rate in [1.0, 2, 5] {
         let clip = try EncodedClip(folder.appending(path: known.video), sampling: .rate(rate))
-        let reduction = try clip.reduced()
+        let reduction = try clip.reduced(by: method)
         let found = known.cut_frames.filter { cut in
             let expected = clip.grid.frameTimes.firstIndex { $0 >= Double(cut) / known.fps } ?? clip.grid.shape.frames
             return reduction.segments.contains { abs($0.start - expected) <= 1 && $0.start > 0 }
@@ -27,7 +28,7 @@ func meaningBenchmark(_ arguments: [String]) throws -> Figures {
     let events = try JSONDecoder().decode(Events.self, from: Data(contentsOf: truth.appending(path: "events.json")))
     for (name, intervals) in [("cars.mp4", events.cars.car_visible), ("bottles.mp4", events.bottles.hand_visible)] {
         let clip = try EncodedClip(folder.appending(path: name), sampling: .rate(2))
-        let reduction = try clip.reduced()
+        let reduction = try clip.reduced(by: method)
         let isInside = clip.grid.frameTimes.map { time in intervals.contains { $0[0]...$0[1] ~= time } }
         let kept = reduction.plan.anchors.map { isInside[Int($0) / clip.grid.shape.tokensPerFrame] }
         let inside = Double(kept.filter { $0 }.count) / Double(isInside.filter { $0 }.count)
@@ -41,7 +42,7 @@ func meaningBenchmark(_ arguments: [String]) throws -> Figures {
         ("bmx", truth.appending(path: "davis_bmx-trees/bmx-trees.mp4"), truth.appending(path: "davis_bmx-trees/masks")),
     ]
     for (name, video, masks) in objects {
-        let found = try objectFound(video, masks)
+        let found = try objectFound(video, masks, by: method)
         figures["query.covered.\(name)"] = found.coverage / found.random
         figures["query.precision.\(name)"] = found.precision / found.share
     }
@@ -77,7 +78,7 @@ private struct ObjectFound {
     let share: Double
 }
 
-private func objectFound(_ video: URL, _ masks: URL) throws -> ObjectFound {
+private func objectFound(_ video: URL, _ masks: URL, by method: String) throws -> ObjectFound {
     let files = try FileManager.default.contentsOfDirectory(at: masks, includingPropertiesForKeys: nil)
         .sorted { $0.lastPathComponent < $1.lastPathComponent }
     let frames = files.compactMap { Int($0.deletingPathExtension().lastPathComponent) }
@@ -96,7 +97,7 @@ private func objectFound(_ video: URL, _ masks: URL) throws -> ObjectFound {
     let mask = try VideoDecoder.image(
         .file(files[0].path), size: .exactly(width: first.width, height: first.height), limits: Limits())
     let query = try clip.encoder.query(from: first.cropped(around: mask))
-    let reduction = try clip.reduced(query)
+    let reduction = try clip.reduced(by: method, query)
 
     let side = DescriptorEncoder.patchSide
     var isObject: [Bool] = []
@@ -153,11 +154,12 @@ private struct EncodedClip {
             values: TensorBuffer(values), frameTimes: times, saliency: saliency)
     }
 
-    /// The default recipe, a tenth of the tokens.
-    func reduced(_ query: Query? = nil) throws -> Reduction {
+    /// A tenth of the tokens.
+    func reduced(by method: String, _ query: Query? = nil) throws -> Reduction {
         var request = ReductionRequest(budget: .ratio(0.1))
         request.query = query
-        return try RecipeRegistry.recipe().reduce(grid, request)
+        request.allowSubstitute = true
+        return try RecipeRegistry.recipe(named: method).reduce(grid, request)
     }
 }
 

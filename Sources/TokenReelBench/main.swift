@@ -27,7 +27,7 @@ do {
                TokenReelBench method NAME FRAMES RATIO ROUNDS [as-published] [query] [parameter=value …]
                TokenReelBench tower CHECKPOINT f32|bf16 ROUNDS
                TokenReelBench products ROUNDS
-               TokenReelBench meaning VIDEOS                                (the folder of clips with truth/)
+               TokenReelBench meaning VIDEOS [METHOD]                       (the folder of clips with truth/)
         """
     FileHandle.standardError.write(Data((usage + "\n").utf8))
     exit(64)

@@ -36,7 +36,9 @@ enum Clips {
     }
 
     /// Makes a clip with `ffmpeg`; the arguments come before the name.
-    static func make(_ name: String, _ arguments: String...) throws -> String {
+    static func make(_ name: String, _ arguments: String...) throws -> String { try make(name, arguments) }
+
+    static func make(_ name: String, _ arguments: [String]) throws -> String {
         // Tests that share a clip may make it at the same time, so it takes its name only when it is whole.
         let workshop = folder.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: workshop, withIntermediateDirectories: true)

@@ -43,13 +43,10 @@ import VideoDecoding
     private static func make(_ number: Int) throws -> String {
         let (name, encoder) = clips[number]
         let path = Clips.folder.appending(path: "coded-" + name).path
-        if !FileManager.default.fileExists(atPath: path) {
-            let format = encoder.contains("-pix_fmt") ? [] : ["-pix_fmt", name.hasSuffix("gif") ? "pal8" : "yuv420p"]
-            try Clips.run(
-                ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=d=2.4:s=160x96:r=25"] + format + encoder
-                    + [path])
-        }
-        return path
+        if FileManager.default.fileExists(atPath: path) { return path }
+        let format = encoder.contains("-pix_fmt") ? [] : ["-pix_fmt", name.hasSuffix("gif") ? "pal8" : "yuv420p"]
+        return try Clips.make(
+            "coded-" + name, ["-f", "lavfi", "-i", "testsrc2=d=2.4:s=160x96:r=25"] + format + encoder)
     }
 
     @Test(arguments: clips.indices)
