@@ -48,11 +48,11 @@ public struct ReductionInput: Sendable {
                 throw Self.unusable(signal.rawValue, at: grid.position(of: index % count))
             }
         }
-        let others = [grid.patchEmbeddings.map(\.array), grid.frameFeatures]
-        if let index = others.firstIndex(where: { $0?.allSatisfy(\.isFinite) == false }) {
+        let areEmbeddingsFinite = grid.patchEmbeddings?.withUnsafeBufferPointer { Rows.areFinite($0) } ?? true
+        guard areEmbeddingsFinite, grid.frameFeatures?.allSatisfy(\.isFinite) ?? true else {
             throw TokenReelError(
                 .invalidArgument, subject: "token grid",
-                found: "\(index == 0 ? "patch embeddings" : "frame features") that are not finite",
+                found: "\(areEmbeddingsFinite ? "frame features" : "patch embeddings") that are not finite",
                 allowed: "finite numbers")
         }
         if let relevance = request.relevance {
