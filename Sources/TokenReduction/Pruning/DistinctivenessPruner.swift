@@ -62,10 +62,7 @@ struct DistinctivenessPruner: TokenPruner {
 
     /// `1 + p - mean p` of each frame, from its mean commonness to the video.
     private func boosts(of means: [Float]) -> [Double] {
-        let lowest = means.min() ?? 0
-        let masses = means.map { Double(Elementary.exp((lowest - $0) / temperature)) }
-        let sum = masses.reduce(0, +)
-        return masses.map { 1 + $0 / sum - 1 / Double(means.count) }
+        Softmax.shares(of: means.map { -$0 }, temperature: temperature).map { 1 + $0 - 1 / Double(means.count) }
     }
 
     // MARK: Commonness

@@ -49,10 +49,7 @@ struct FrameCurvaturePruner: TokenPruner {
             for (place, token) in tokens.enumerated() { scores[token] = profile.scores[place] }
         }
         let curvature = Self.curvature(along: profiles.map(\.direction))
-        let sharpest = curvature.max() ?? 0
-        let masses = curvature.map { Double(Elementary.exp(($0 - sharpest) / temperature)) }
-        let sum = masses.reduce(0, +)
-        let weights = masses.map { $0 / sum }
+        let weights = Softmax.shares(of: curvature, temperature: temperature)
         let capacities = frames.members.map(\.count)
         let shares =
             input.asPublished
