@@ -44,7 +44,4 @@ public enum Matrix {
             count = n * n
         }
     }
-
-    /// The version string of the linked OpenBLAS.
-    public static var libraryVersion: String { String(cString: openblas_get_config()) }
 }

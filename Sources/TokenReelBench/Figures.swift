@@ -41,3 +41,13 @@ func number(_ arguments: [String], _ index: Int) throws -> Int {
     guard arguments.indices ~= index, let value = Int(arguments[index]), value > 0 else { throw Usage() }
     return value
 }
+
+/// Reproducible numbers from -1 to 1.
+struct Noise {
+    private var state: UInt64 = 1
+
+    mutating func next() -> Float {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+    }
+}

@@ -75,28 +75,24 @@ func methodBenchmark(_ arguments: [String]) throws -> Figures {
 /// every eight frames.
 private func syntheticGrid(frames: Int) throws -> TokenGrid {
     let shape = try GridShape(frames: frames, rows: 14, columns: 14, channels: 3584)
-    var state: UInt64 = 1
-    func noise() -> Float {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
-    }
+    var noise = Noise()
     var background = [Float](repeating: 0, count: shape.tokensPerFrame * shape.channels)
-    let object = (0..<shape.channels).map { _ in noise() }
+    let object = (0..<shape.channels).map { _ in noise.next() }
     let values = TensorBuffer<Float>(count: shape.elementCount) { output in
         for frame in 0..<frames {
-            if frame.isMultiple(of: 8) { for index in background.indices { background[index] = noise() } }
+            if frame.isMultiple(of: 8) { for index in background.indices { background[index] = noise.next() } }
             for cell in 0..<shape.tokensPerFrame {
                 let strength = Float(cell % 10) * 0.1
                 let isObject = cell / 14 == 7 && cell % 14 == frame % 14
                 let start = (frame * shape.tokensPerFrame + cell) * shape.channels
                 for channel in 0..<shape.channels {
                     let still = isObject ? object[channel] : background[cell * shape.channels + channel]
-                    output[start + channel] = still + strength * noise()
+                    output[start + channel] = still + strength * noise.next()
                 }
             }
         }
     }
-    let saliency = (0..<shape.tokenCount).map { _ in abs(noise()) }
+    let saliency = (0..<shape.tokenCount).map { _ in abs(noise.next()) }
     return try TokenGrid(
         shape: shape, values: values, frameTimes: (0..<frames).map(Double.init), saliency: saliency)
 }

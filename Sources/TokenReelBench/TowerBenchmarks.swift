@@ -18,11 +18,8 @@ func towerBenchmark(_ arguments: [String]) throws -> Figures {
     }
     let workers = ProcessInfo.processInfo.activeProcessorCount
     let side = tower.imageSide
-    var state: UInt64 = 1
-    let pixels = (0..<3 * side * side).map { _ -> Float in
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
-    }
+    var noise = Noise()
+    let pixels = (0..<3 * side * side).map { _ in noise.next() }
     func frames() throws {
         _ = try Parallel.map(count: workers, workers: workers) { _ throws(TokenReelError) in
             try pixels.withUnsafeBufferPointer { pixels throws(TokenReelError) in
