@@ -171,6 +171,23 @@ public struct Pipeline: Sendable {
         var encoding = self
         try encoding.signals.formUnion(signals(for: recipe))
         let encoded = try encoding.encode(input, progress: progress)
+        return try reduce(encoded, by: recipe, since: start, from: input, progress)
+    }
+
+    /// Reduces a grid that is in memory; the encoder and the sampling play no part.
+    ///
+    /// Blocks, as ``reduce(_:progress:)`` does.
+    ///
+    /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
+    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        return try reduce(encoded, by: recipe, since: .now, from: nil, progress)
+    }
+
+    private func reduce(
+        _ encoded: EncodedInput, by recipe: Recipe, since start: ContinuousClock.Instant, from input: OpenInput?,
+        _ progress: ProgressHandler?
+    ) throws(TokenReelError) -> ReducedInput {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)
@@ -201,7 +218,7 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = try provenance(of: input)
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }

@@ -1,4 +1,4 @@
-internal import Safetensors
+package import Safetensors
 public import TokenCore
 internal import TokenReduction
 
@@ -34,7 +34,8 @@ extension TokenSequence {
         try contents(metadata, dtype).write(to: descriptor, cancellation: cancellation)
     }
 
-    private func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
+    /// The file before it is written.
+    package func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
@@ -60,6 +61,10 @@ extension TokenSequence {
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
+        for (index, stream) in deepstack.enumerated() {
+            file.add(
+                TensorParts.deepstack(index), shape: [count, shape.channels], floats: stream, as: dtype.stored)
+        }
         if isRanked { file.add("rank", shape: [count], (0..<count).map { Int32($0) }) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {
