@@ -77,7 +77,7 @@ extension Pipeline {
     }
 
     private func recipeText() throws(TokenReelError) -> String {
-        let descriptor = try RecipeRegistry.descriptor(named: method)
+        let descriptor = try recipes.descriptor(named: method)
         var values: [JSONValue.Member] = []
         for parameter in descriptor.parameters.sorted(by: { $0.name < $1.name }) {
             let value = try parameters[parameter.name].map(parameter.parse) ?? parameter.defaultValue
