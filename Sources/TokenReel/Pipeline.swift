@@ -192,8 +192,7 @@ public struct Pipeline: Sendable {
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
     public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
-        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        return try reduce(encoded, by: recipe, since: .now, from: nil, progress)
+        try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 
     private func reduce(
@@ -232,6 +231,7 @@ public struct Pipeline: Sendable {
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
         var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
