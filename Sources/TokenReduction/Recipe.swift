@@ -42,6 +42,7 @@ public struct Recipe: Sendable {
         var segments = [Segment(start: 0, end: grid.shape.frames)]
         if let segmenter {
             segments = try segmenter.segments(of: input)
+            precondition(segments.tile(0..<grid.shape.frames), "segments of \(name) must tile the frames in order")
             clock.lap(.segment)
         }
         // Without a query merging meets the budget alone.
@@ -53,6 +54,7 @@ public struct Recipe: Sendable {
             let candidates = pruner == nil ? Double(count) : (Double(count) * candidatesPerToken).rounded(.up)
             let wanted = min(Int(candidates), grid.shape.tokenCount)
             plan = try merger.plan(for: input, segments: segments, count: wanted)
+            precondition(plan.sourceCount == grid.shape.tokenCount, "merging by \(name) must read all source tokens")
             plan = exact?.reconcile(plan, to: wanted) ?? plan
             clock.lap(.merge)
         }
@@ -60,7 +62,11 @@ public struct Recipe: Sendable {
             try input.checkCancellation()
             let candidates = CandidateTokens(plan: plan, input: input)
             let wanted = min(count, candidates.plan.count)
-            plan = plan.selecting(try pruner.selection(from: candidates, of: input, count: wanted))
+            let kept = try pruner.selection(from: candidates, of: input, count: wanted)
+            precondition(
+                zip([-1] + kept, kept + [plan.count]).allSatisfy(<), "\(name) must choose candidates in ascending order"
+            )
+            plan = plan.selecting(kept)
             clock.lap(.prune)
         }
         var hash: TokenHash?
@@ -159,6 +165,13 @@ extension Signal {
             "add a tensor \"\(tensorName)\" [T, H, W, E], or name a checkpoint that has it with --model"
         default: "add a tensor \"\(tensorName)\" [T, H, W], or name a checkpoint that has it with --model"
         }
+    }
+}
+
+extension [Segment] {
+    /// Whether the segments follow each other from the first frame to the last.
+    fileprivate func tile(_ frames: Range<Int>) -> Bool {
+        zip([frames.lowerBound] + map(\.end), map(\.start) + [frames.upperBound]).allSatisfy(==)
     }
 }
 

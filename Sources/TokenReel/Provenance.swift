@@ -10,19 +10,25 @@ extension Pipeline {
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
     public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
-        var strings = [
-            "format": TokenSequence.fileFormat, "version": ProductVersion.current,
-            "recipe": try recipeText(), "budget": request.budget.json.text,
-        ]
+        var strings = try provenance()
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["query"] = queryDescription
-        strings["quantization"] = quantization?.description
         if !input.isGrid {
             strings["model"] = encoder.name
             strings["sampling"] = samplingText
             strings.merge(encoder.facts) { _, fact in fact }
         }
+        return strings
+    }
+
+    /// How a result would be made, wherever its tokens come from.
+    func provenance() throws(TokenReelError) -> [String: String] {
+        var strings = [
+            "format": TokenSequence.fileFormat, "version": ProductVersion.current,
+            "recipe": try recipeText(), "budget": request.budget.json.text,
+        ]
+        strings["query"] = queryDescription
+        strings["quantization"] = quantization?.description
         return strings
     }
 
@@ -71,7 +77,7 @@ extension Pipeline {
     }
 
     private func recipeText() throws(TokenReelError) -> String {
-        let descriptor = try RecipeRegistry.descriptor(named: method)
+        let descriptor = try recipes.descriptor(named: method)
         var values: [JSONValue.Member] = []
         for parameter in descriptor.parameters.sorted(by: { $0.name < $1.name }) {
             let value = try parameters[parameter.name].map(parameter.parse) ?? parameter.defaultValue

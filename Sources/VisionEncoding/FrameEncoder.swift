@@ -110,7 +110,9 @@ extension FrameEncoder {
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
 
     /// Checks that a frame has pixels, and the size that this encoder states.
-    func check(_ frame: VideoFrame) throws(TokenReelError) {
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument``.
+    public func check(_ frame: VideoFrame) throws(TokenReelError) {
         let size = frameSize ?? (frame.width, frame.height)
         guard size == (frame.width, frame.height), !frame.pixels.isEmpty else {
             throw TokenReelError(
