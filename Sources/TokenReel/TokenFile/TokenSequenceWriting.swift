@@ -30,7 +30,8 @@ extension TokenSequence {
         try contents(metadata, dtype).write(to: descriptor, cancellation: cancellation)
     }
 
-    private func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
+    /// The file before it is written.
+    func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
