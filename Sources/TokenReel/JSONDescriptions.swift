@@ -1,4 +1,5 @@
 package import TokenCore
+package import TokenReduction
 
 // How values of other modules read as JSON, in reports and in files alike.
 
@@ -11,6 +12,11 @@ extension TokenBudget {
         case .perFrame(let count): .members(["per_frame": .integer(count)])
         }
     }
+}
+
+extension StreamWindow {
+    /// `{"frames":32}`, with `"seconds"` where they are bounded.
+    package var json: JSONValue { .members(["frames": .integer(frames), "seconds": seconds.map(JSONValue.number)]) }
 }
 
 extension GridShape {

@@ -31,6 +31,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Cuts and reduces a video as a stream with this window would be, segment by segment; nil looks at it as a whole.
+    public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
@@ -63,6 +65,7 @@ public struct Pipeline: Sendable {
     public func validate() throws(TokenReelError) {
         _ = try RecipeRegistry.recipe(named: method, parameters: parameters)
         _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
+        try window?.validate()
     }
 
     /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
@@ -112,6 +115,15 @@ public struct Pipeline: Sendable {
         request.relevance = hasQuestion ? [] : nil
         request.query = nil
         _ = try recipe.reduce(grid, request)
+    }
+
+    /// The tokens as they are to be stored.
+    func stored(
+        _ exact: TokenSequence, _ reduction: Reduction, of grid: TokenGrid
+    ) throws(TokenReelError) -> TokenSequence {
+        guard let quantization else { return exact }
+        return try exact.quantized(
+            by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
     }
 
     // MARK: Running
@@ -167,16 +179,17 @@ public struct Pipeline: Sendable {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)
-        let reduction = try recipe.reduce(grid, request)
+        let reduction =
+            if let window {
+                try recipe.reduce(grid, request, window: window)
+            } else {
+                try recipe.reduce(grid, request)
+            }
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence =
-            try quantization.map { quantization throws(TokenReelError) in
-                try exact.quantized(
-                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
-            } ?? exact
+        let sequence = try stored(exact, reduction, of: grid)
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()

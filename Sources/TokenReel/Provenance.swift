@@ -10,20 +10,28 @@ extension Pipeline {
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
     public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
+        var strings = try provenance()
+        strings["source"] = input.name
+        strings["sha256"] = try input.digest(cancellation: request.cancellation)
+        strings["query"] = queryDescription
+        if !input.isGrid { strings.merge(encoderProvenance) { _, fact in fact } }
+        return strings
+    }
+
+    /// What is known of a result whatever its input: the method and its settings.
+    func provenance() throws(TokenReelError) -> [String: String] {
         var strings = [
             "format": TokenSequence.fileFormat, "version": ProductVersion.current,
             "recipe": try recipeText(), "budget": request.budget.json.text,
         ]
-        strings["source"] = input.name
-        strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["query"] = queryDescription
+        strings["window"] = window?.json.text
         strings["quantization"] = quantization?.description
-        if !input.isGrid {
-            strings["model"] = encoder.name
-            strings["sampling"] = samplingText
-            strings.merge(encoder.facts) { _, fact in fact }
-        }
         return strings
+    }
+
+    /// Which model sees the frames of a video, and which frames.
+    var encoderProvenance: [String: String] {
+        ["model": encoder.name, "sampling": samplingText].merging(encoder.facts) { _, fact in fact }
     }
 
     /// Where an unreduced grid comes from, for its metadata.
@@ -35,10 +43,7 @@ extension Pipeline {
         var strings = encoded.facts
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["model"] = encoder.name
-        strings["sampling"] = samplingText
-        strings.merge(encoder.facts) { _, fact in fact }
-        return strings
+        return strings.merging(encoderProvenance) { _, fact in fact }
     }
 
     /// Whether a stored result is what this pipeline would make of the input.
