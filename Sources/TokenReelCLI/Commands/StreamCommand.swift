@@ -70,7 +70,8 @@ struct StreamCommand: ParsableCommand {
                 try StreamControl(path: path, runs: runs, records: records, model: model)
             }
             return StreamSession(
-                runs: runs, records: records, control: control, statusFile: output.statusFile, console: console
+                runs: runs, records: records, control: control, statusFile: output.statusFile, console: console,
+                tellsMinutes: talk.showsProgress
             ).run()
         }
     }
@@ -94,8 +95,8 @@ struct StreamCommand: ParsableCommand {
             let frames = try LiveVideo(source, options: receiving.options(for: pipeline))
             runs.append(
                 StreamRun(
-                    name: name, frames: frames, reduction: reduction, destination: destination, dtype: storage.dtype
-                ) { type, members in records.write(type, of: name, members) })
+                    name: name, frames: frames, reduction: reduction, destination: destination, dtype: storage.dtype,
+                    records: records, console: console))
         }
         return runs
     }

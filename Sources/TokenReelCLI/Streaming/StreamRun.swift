@@ -14,7 +14,8 @@ final class StreamRun: Sendable {
     private let destination: Destination
     private let dtype: TokenDType
     private let figures = Mutex(StreamFigures())
-    private let tell: @Sendable (_ type: String, _ members: JSONValue) -> Void
+    private let records: RecordOutput
+    private let console: Console
 
     /// Where segments go besides their records.
     enum Destination: Sendable {
@@ -23,17 +24,17 @@ final class StreamRun: Sendable {
         case descriptor(Int32)
     }
 
-    /// - Parameter tell: Receives what happens, on the thread of ``run()``.
     init(
         name: String, frames: any LiveFrames, reduction: LiveReduction, destination: Destination, dtype: TokenDType,
-        tell: @escaping @Sendable (_ type: String, _ members: JSONValue) -> Void
+        records: RecordOutput, console: Console
     ) {
         self.name = name
         self.frames = frames
         self.reduction = reduction
         self.destination = destination
         self.dtype = dtype
-        self.tell = tell
+        self.records = records
+        self.console = console
     }
 
     /// Why the stream ended; nil if it goes on, or just came to its end.
@@ -48,22 +49,26 @@ final class StreamRun: Sendable {
             failure = error
         }
         figures.withLock { $0.ended(failure) }
-        tell("ended", .members(["error": failure?.json]))
+        records.write("ended", of: name, .members(["error": failure?.json]))
+        if let failure { console.report(failure) }
     }
 
     private func take(_ event: LiveReductionEvent) throws(TokenReelError) {
         switch event {
         case .opened(let info, let attempt):
             figures.withLock { $0.opened() }
-            tell("opened", .members(["attempt": .integer(attempt), "video": ReduceJSON.describe(info)]))
+            records.write(
+                "opened", of: name, .members(["attempt": .integer(attempt), "video": ReduceJSON.describe(info)]))
+            console.detail("\(Console.printable(name)): \(ReduceText.describe(info))")
         case .segment(let segment):
             try take(segment)
         case .gap(let gap):
             figures.withLock { $0.interrupted(gap) }
             if case .folder(let folder) = destination {
-                try attempt(losing: nil) { () throws(TokenReelError) in try folder.write(gap) }
+                _ = try attempt(losing: nil) { () throws(TokenReelError) in try folder.write(gap) }
             }
-            tell("gap", gap.json)
+            records.write("gap", of: name, gap.json)
+            console.detail("\(Console.printable(name)): no frames: \(Console.printable(gap.detail))")
         }
     }
 
@@ -81,7 +86,9 @@ final class StreamRun: Sendable {
             "latency": .members(["first": .number(waits.upperBound), "last": .number(waits.lowerBound)]),
             "seconds": .object(segment.stages.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
         ])
-        tell("segment", .object(ReduceJSON.object(record.json) + ReduceJSON.object(timing)))
+        records.write("segment", of: name, .object(ReduceJSON.object(record.json) + ReduceJSON.object(timing)))
+        let stages = segment.stages.map { "\($0.stage) \(Figures.fixed($0.seconds, 3))" }.joined(separator: ", ")
+        console.detail("\(Console.printable(name)): segment \(record.id), seconds: \(stages)")
     }
 
     /// Writes something; a disk that is full now may have room for the next, while a pipe with a hole is of no use.
@@ -96,7 +103,8 @@ final class StreamRun: Sendable {
             let frames = segment.map {
                 JSONValue.array([.integer($0.frames.lowerBound), .integer($0.frames.upperBound)])
             }
-            tell("lost", .members(["frames": frames, "error": error.json]))
+            records.write("lost", of: name, .members(["frames": frames, "error": error.json]))
+            console.report(error)
             return nil
         }
     }

@@ -18,6 +18,8 @@ struct StreamSession {
     let control: StreamControl?
     let statusFile: String?
     let console: Console
+    /// Whether the log gets a line a minute.
+    let tellsMinutes: Bool
 
     /// Seconds that streams have to finish once they are told to.
     private static let grace = 1.8
@@ -28,9 +30,8 @@ struct StreamSession {
         let group = DispatchGroup()
         for run in runs {
             group.enter()
-            DedicatedThread { [console] in
+            DedicatedThread {
                 run.run()
-                if let error = run.error { console.report(error) }
                 group.leave()
             }.detach()
         }
@@ -68,7 +69,7 @@ struct StreamSession {
             }
             if now >= nextMinute {
                 nextMinute += .seconds(60)
-                for run in runs { console.say(run.minute()) }
+                for line in runs.map({ $0.minute() }) where tellsMinutes { console.say(line) }
             }
         }
         return true

@@ -107,7 +107,7 @@ import TokenReel
     @Test(arguments: [SIGTERM, SIGINT])
     func aSignalFinishesTheOpenSegment(_ signal: Int32) throws {
         let scratch = try ScratchFolder()
-        let clip = try EndlessClip(isPaced: true)
+        let clip = try EndlessClip(speed: 1)
         let running = try RunningCommand(
             [
                 "stream", "-", "--fps", "5", "--window", "1000", "--method", "evs", "--out-dir", "tokens",

@@ -50,17 +50,17 @@ struct SegmentListing {
     }
 }
 
-/// An endless stream of the sample clip, as MPEG-TS through a pipe, as fast as it is read.
+/// An endless stream of a clip, as MPEG-TS through a pipe.
 final class EndlessClip {
     let pipe = Pipe()
     private let process = Process()
 
-    /// - Parameter isPaced: Sends it at its own speed.
-    init(isPaced: Bool = false) throws {
+    /// - Parameter speed: How many times its own speed it is sent at; without one as fast as it is read.
+    init(_ clip: String = CommandRun.clip, speed: Int? = nil) throws {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
-            ["ffmpeg", "-v", "quiet"] + (isPaced ? ["-re"] : [])
-            + ["-stream_loop", "-1", "-i", CommandRun.clip, "-c", "copy", "-f", "mpegts", "-"]
+            ["ffmpeg", "-v", "quiet"] + (speed.map { ["-readrate", "\($0)"] } ?? [])
+            + ["-stream_loop", "-1", "-i", clip, "-c", "copy", "-f", "mpegts", "-"]
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
