@@ -79,6 +79,9 @@ final class Demuxer {
         avio_closep(&connection)
     }
 
+    /// Leaves timestamps as they are, also where the container's clock starts anew.
+    func keepTimes() { timeline = Timeline() }
+
     /// Whether the input can be read again from anywhere.
     var isSeekable: Bool { bytes?.isSeekable ?? ((context?.pointee.pb?.pointee.seekable ?? 0) != 0) }
 
