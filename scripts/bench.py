@@ -9,6 +9,8 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -295,6 +297,53 @@ def memory(table, tokenreel, cache, **_):
             "< 250 MB" if minutes == 10 else "")
 
 
+def live(table, tokenreel, cache, **_):
+    """720p at 30 frames a second, sampled at 5, at the pace of a camera: one from a file, four over connections."""
+    clip, seconds = long_clip(cache), 60
+    window = 32 / 5
+    for count in (1, 4):
+        senders, sources = [], [clip]
+        if count > 1:
+            ports = [free_port() for _ in range(count)]
+            sources = [f"tcp://127.0.0.1:{port}" for port in ports]
+            senders = [
+                subprocess.Popen(
+                    ["ffmpeg", "-v", "quiet", "-re", "-i", clip, "-c", "copy", "-f", "mpegts",
+                     f"tcp://127.0.0.1:{port}?listen=1"], stdin=subprocess.DEVNULL)
+                for port in ports]
+        shutil.rmtree(cache / "live", ignore_errors=True)
+        status = cache / "live.json"
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [tokenreel, "stream", *sources, "--realtime", "--fps", "5", "--out-dir", cache / "live",
+             "--status-file", status, "-q"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        for sender in senders:
+            sender.kill()
+            sender.wait()
+        streams = json.loads(status.read_text())["streams"]
+        name = f"{count} stream{'s' if count > 1 else ''} of 720p30 sampled at 5 fps"
+        busy = (usage.ru_utime + usage.ru_stime) / wall
+        table.row(f"{name}, cores busy", "", f"{busy:.3f}", "", "", "< 0.333" if count == 1 else "< 2")
+        slowest = max(stream["latency"]["p95"] for stream in streams)
+        table.row("    frame to committed token, p95", "", f"{slowest:.2f} s", "", "", f"< {window + 0.15:.2f} s")
+        working = max(stream["writing"]["p95"] for stream in streams)
+        table.row("    of this from a segment's end to its file, p95", "", f"{working * 1000:.0f} ms", "", "", "< 150 ms")
+        seen = min(stream["seconds"] for stream in streams)
+        dropped = sum(stream["frames"]["dropped"] for stream in streams)
+        table.row(f"    of {wall:.0f} s seen, frames dropped", "", f"{seen:.0f} s, {dropped}", "", "", "all, 0")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def meaning(table, bench, **_):
     videos = SHARED / "videos"
     if not (videos / "truth").exists():
@@ -316,7 +365,8 @@ def build(table, cache, **_):
     shutil.rmtree(scratch)
 
 
-PARTS = {part.__name__: part for part in (decode, kmeans, methods, encode, memory, meaning, towers, build)}
+PARTS = {
+    part.__name__: part for part in (decode, kmeans, methods, encode, memory, live, meaning, towers, build)}
 DEFAULT = [name for name in PARTS if name not in ("towers", "build")]
 
 
