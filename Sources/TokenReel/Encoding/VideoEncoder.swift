@@ -5,25 +5,27 @@ internal import TokenReduction
 internal import VideoDecoding
 internal import VisionEncoding
 
-/// Decodes on one thread and encodes on the caller's, a few frames apart.
+/// Decodes on one thread and encodes on the caller's, a few groups of frames apart.
 struct VideoEncoder {
     let encoder: any FrameEncoder
     /// What the grid carries besides the tokens, as far as there is a way to it.
     let signals: Set<Signal>
-    /// Frames that are encoded at the same time.
+    /// Groups of frames that are encoded at the same time.
     let workers: Int
     var options: DecodeOptions
 
     struct Outcome {
         let grid: TokenGrid
         let info: VideoInfo
+        /// What the encoder says about this grid.
+        let facts: [String: String]
         let statistics: DecodeStatistics
         let decodeSeconds: Double
         let encodeSeconds: Double
     }
 
     private enum Event: Sendable {
-        case opened(VideoInfo, expectedFrames: Int?)
+        case opened(VideoInfo, VideoOutline)
         case frame(VideoFrame)
         case finished(DecodeStatistics, seconds: Double)
         case failed(TokenReelError)
@@ -63,7 +65,7 @@ struct VideoEncoder {
             clock.start()
             let decoder = try VideoDecoder(source, options: options)
             clock.stop()
-            guard queue.send(.opened(decoder.info, expectedFrames: decoder.expectedFrames)) else { return }
+            guard queue.send(.opened(decoder.info, VideoOutline(decoder))) else { return }
             while true {
                 clock.start()
                 let frame = try decoder.next()
@@ -83,24 +85,26 @@ struct VideoEncoder {
         var waiting: [VideoFrame] = []
         var last: VideoFrame?
         var builder = GridBuilder(limits: options.limits)
+        var encoder = encoder
         var opened: (info: VideoInfo, expected: Int?)?
         var clock = Stopwatch()
         while true {
             switch queue.receive() {
-            case .opened(let info, let expected):
-                opened = (info, expected)
-                progress?(0, expected)
+            case .opened(let info, let outline):
+                opened = (info, outline.frames)
+                do { encoder = try encoder.fitted(to: outline) } catch { throw error.about(name) }
+                progress?(0, outline.frames)
             case .frame(let frame):
                 waiting.append(frame)
-                guard waiting.count == workers else { continue }
+                guard waiting.count == workers * encoder.framesPerGroup else { continue }
                 clock.start()
-                try encode(&waiting, after: &last, into: &builder)
+                try encode(&waiting, with: encoder, after: &last, into: &builder)
                 clock.stop()
-                progress?(builder.frames, opened?.expected)
+                progress?(builder.frames * encoder.framesPerGroup, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
                 clock.start()
-                try encode(&waiting, after: &last, into: &builder)
+                try encode(&waiting, with: encoder, after: &last, into: &builder)
                 clock.stop()
                 guard let opened, builder.frames > 0 else {
                     throw TokenReelError(
@@ -109,33 +113,48 @@ struct VideoEncoder {
                 }
                 let grid = try builder.finish(from: encoder)
                 return Outcome(
-                    grid: grid, info: opened.info, statistics: statistics, decodeSeconds: seconds,
-                    encodeSeconds: clock.seconds)
+                    grid: grid, info: opened.info, facts: encoder.facts(of: grid.shape), statistics: statistics,
+                    decodeSeconds: seconds, encodeSeconds: clock.seconds)
             }
         }
     }
 
-    /// Encodes the frames that wait, one a thread, and adds them in order.
+    /// Encodes the frames that wait, one group a thread, and adds them in order.
     ///
-    /// - Parameter last: The picture of the frame before, for what has to be compared with it.
+    /// - Parameter last: The first picture of the group before. The last one of a group is compared with it, so that drift
+    ///   within groups counts, as RLT does.
     private func encode(
-        _ frames: inout [VideoFrame], after last: inout VideoFrame?, into builder: inout GridBuilder
+        _ frames: inout [VideoFrame], with encoder: any FrameEncoder, after last: inout VideoFrame?,
+        into builder: inout GridBuilder
     ) throws(TokenReelError) {
         let comparesPictures = signals.contains(.pixelChange)
-        let encoded = try Parallel.map(count: frames.count, workers: workers) { [frames] index throws(TokenReelError) in
-            let frame = try encoder.encode(frames[index], signals: signals)
-            return (frame, picture: comparesPictures ? try encoder.picture(of: frames[index]) : nil)
+        let groups = Rows.blocks(of: frames.count, size: encoder.framesPerGroup).map { Array(frames[$0]) }
+        let encoded = try Parallel.map(count: groups.count, workers: workers) { index throws(TokenReelError) in
+            let group = groups[index]
+            let frame = try encoder.encode(group, signals: signals)
+            guard comparesPictures else { return (frame, pictures: [VideoFrame]()) }
+            let ends = group.count == 1 ? group : [group[0], group[group.count - 1]]
+            return (frame, try ends.map { (picture) throws(TokenReelError) in try encoder.picture(of: picture) })
         }
-        for (index, (var frame, picture)) in encoded.enumerated() {
-            if let picture {
+        for (index, (var frame, pictures)) in encoded.enumerated() {
+            if let picture = pictures.last {
                 frame.maps[.pixelChange] = [
                     PixelChange.map(of: picture, since: last, rows: encoder.rows, columns: encoder.columns)
                 ]
-                last = picture
+                last = pictures.first
             }
-            try builder.append(frame, at: frames[index].pts.seconds)
+            try builder.append(frame, at: encoder.seconds(of: groups[index]))
         }
         frames.removeAll(keepingCapacity: true)
+    }
+}
+
+extension VideoOutline {
+    /// What an open decoder knows of the frames to come.
+    init(_ decoder: VideoDecoder) {
+        self.init(
+            width: decoder.info.width, height: decoder.info.height, frames: decoder.expectedFrames,
+            frameRate: decoder.info.frameRate, sampledRate: decoder.sampledRate, frameIndices: decoder.frameIndices)
     }
 }
 
