@@ -62,6 +62,11 @@ public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked
     /// Number of elements.
     public var count: Int { base.count }
 
+    /// Some of the elements, shared instead of copied.
+    public func sharing(_ range: Range<Int>) -> TensorBuffer {
+        TensorBuffer(adopting: UnsafeMutableBufferPointer(rebasing: base[range])) { withExtendedLifetime(self) {} }
+    }
+
     /// The element at `index`.
     public subscript(index: Int) -> Element { base[index] }
 

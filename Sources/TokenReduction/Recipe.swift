@@ -33,14 +33,23 @@ public struct Recipe: Sendable {
     ///   recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
         let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
+        return try reduce(grid, request, count: count)
+    }
+
+    /// Reduces a grid to `count` tokens, which stand for the request's budget.
+    ///
+    /// - Parameter given: Segments that tile the frames, in place of those that the segmenter would find.
+    func reduce(
+        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]? = nil
+    ) throws(TokenReelError) -> Reduction {
         let notices = try checkSignals(grid, request)
         var clock = StageClock()
         let input = try ReductionInput(grid, request)
         clock.lap("compare")
         guard grid.shape.tokenCount > 0 else { return .empty(of: grid, clock) }
 
-        var segments = [Segment(start: 0, end: grid.shape.frames)]
-        if let segmenter {
+        var segments = given ?? [Segment(start: 0, end: grid.shape.frames)]
+        if let segmenter, given == nil {
             segments = try segmenter.segments(of: input)
             precondition(segments.tile(0..<grid.shape.frames), "segments of \(name) must tile the frames in order")
             clock.lap(.segment)

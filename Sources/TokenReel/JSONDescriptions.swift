@@ -15,6 +15,11 @@ extension TokenBudget {
     }
 }
 
+extension StreamWindow {
+    /// `{"frames":32}`, with `"seconds"` where they are bounded.
+    package var json: JSONValue { .members(["frames": .integer(frames), "seconds": seconds.map(JSONValue.number)]) }
+}
+
 extension GridShape {
     /// Its four terms by name.
     package var json: JSONValue {

@@ -33,6 +33,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Cuts and reduces a video as a stream with this window would be, segment by segment; nil looks at it as a whole.
+    public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
@@ -80,6 +82,7 @@ public struct Pipeline: Sendable {
     public func validate() throws(TokenReelError) {
         _ = try recipe()
         _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
+        try window?.validate()
     }
 
     /// The recipe that ``method`` names, with ``parameters``.
@@ -134,6 +137,15 @@ public struct Pipeline: Sendable {
         request.relevance = hasQuestion ? [] : nil
         request.query = nil
         _ = try recipe.reduce(grid, request)
+    }
+
+    /// The tokens as they are to be stored.
+    func stored(
+        _ exact: TokenSequence, _ reduction: Reduction, of grid: TokenGrid
+    ) throws(TokenReelError) -> TokenSequence {
+        guard let quantization else { return exact }
+        return try exact.quantized(
+            by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
     }
 
     // MARK: Running
@@ -195,10 +207,8 @@ public struct Pipeline: Sendable {
     /// Blocks, as ``reduce(_:progress:)`` does.
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
-    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput
-    {
-        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
-        return try reduce(encoded, by: recipe, since: .now, from: nil, progress)
+    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+        try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 
     private func reduce(
@@ -208,16 +218,17 @@ public struct Pipeline: Sendable {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)
-        let reduction = try recipe.reduce(grid, request)
+        let reduction =
+            if let window {
+                try recipe.reduce(grid, request, window: window)
+            } else {
+                try recipe.reduce(grid, request)
+            }
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence =
-            try quantization.map { quantization throws(TokenReelError) in
-                try exact.quantized(
-                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
-            } ?? exact
+        let sequence = try stored(exact, reduction, of: grid)
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
@@ -236,6 +247,7 @@ public struct Pipeline: Sendable {
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
         var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
         for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }

@@ -13,23 +13,25 @@ extension Pipeline {
         var strings = try provenance()
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        if !input.isGrid {
-            strings["model"] = encoder.name
-            strings["sampling"] = samplingText
-            strings.merge(encoder.facts) { _, fact in fact }
-        }
+        strings["query"] = queryDescription
+        if !input.isGrid { strings.merge(encoderProvenance) { _, fact in fact } }
         return strings
     }
 
-    /// How a result would be made, wherever its tokens come from.
+    /// What is known of a result whatever its input: the method and its settings.
     func provenance() throws(TokenReelError) -> [String: String] {
         var strings = [
             "format": TokenSequence.fileFormat, "version": ProductVersion.current,
             "recipe": try recipeText(), "budget": request.budget.json.text,
         ]
-        strings["query"] = queryDescription
+        strings["window"] = window?.json.text
         strings["quantization"] = quantization?.description
         return strings
+    }
+
+    /// Which model sees the frames of a video, and which frames.
+    var encoderProvenance: [String: String] {
+        ["model": encoder.name, "sampling": samplingText].merging(encoder.facts) { _, fact in fact }
     }
 
     /// Where an unreduced grid comes from, for its metadata.
@@ -41,10 +43,7 @@ extension Pipeline {
         var strings = encoded.facts
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["model"] = encoder.name
-        strings["sampling"] = samplingText
-        strings.merge(encoder.facts) { _, fact in fact }
-        return strings
+        return strings.merging(encoderProvenance) { _, fact in fact }
     }
 
     /// Whether a stored result is what this pipeline would make of the input.
@@ -62,7 +61,9 @@ extension Pipeline {
 
     /// Names a query by its file, for ``queryDescription``.
     ///
-    /// - Parameter kind: What the file holds, `image` or `embedding`.
+    /// - Parameters:
+    ///   - kind: What the file holds, `image` or `embedding`.
+    ///   - path: The file.
     /// - Throws: ``TokenReelError/Code/unreadableInput``.
     public static func describeQuery(_ kind: String, path: String) throws(TokenReelError) -> String {
         JSONValue.members([

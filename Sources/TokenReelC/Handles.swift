@@ -24,14 +24,14 @@ enum Handles {
     }
 
     /// The object behind a number; nil if it is of another kind or gone.
-    static func find<Object>(_ handle: OpaquePointer?, _ kind: Object.Type = Object.self) -> Object? {
+    static func find<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: Object.Type = Object.self) -> Object? {
         state.withLock { $0.objects[UInt(bitPattern: handle)] as? Object }
     }
 
     /// The object behind a number.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if it is of another kind or gone.
-    static func object<Object>(_ handle: OpaquePointer?, _ name: String) throws(TokenReelError) -> Object {
+    static func object<Object: AnyObject>(_ handle: OpaquePointer?, _ name: String) throws(TokenReelError) -> Object {
         guard let object = find(handle, Object.self) else {
             throw TokenReelError(
                 .invalidArgument, subject: name, found: handle == nil ? "NULL" : "a handle of something else, or of nothing",
@@ -41,7 +41,7 @@ enum Handles {
     }
 
     /// Takes a number back, if it stands for an object of that kind.
-    static func remove<Object>(_ handle: OpaquePointer?, _ kind: Object.Type) {
+    static func remove<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: Object.Type) {
         // The object goes after the lock is open again: what it does as it ends may take long.
         _ = state.withLock { state -> Object? in
             guard let object = state.objects[UInt(bitPattern: handle)] as? Object else { return nil }

@@ -28,6 +28,16 @@ public struct TokenHash: Sendable {
     /// Number of codebook entries.
     public var count: Int { plan.count }
 
+    init(
+        codes: [Int32], plan: ReductionPlan, codebook: TensorBuffer<Float>, levels: CodeLevels?, isStreamable: Bool
+    ) {
+        self.codes = codes
+        self.plan = plan
+        self.codebook = codebook
+        self.levels = levels
+        self.isStreamable = isStreamable
+    }
+
     /// Builds the codebook from an assignment of every source token.
     ///
     /// - Parameters:

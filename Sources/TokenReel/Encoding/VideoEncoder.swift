@@ -1,17 +1,11 @@
 internal import Synchronization
-internal import TensorOps
 internal import TokenCore
-internal import TokenReduction
 internal import VideoDecoding
 internal import VisionEncoding
 
 /// Decodes on one thread and encodes on the caller's, a few groups of frames apart.
 struct VideoEncoder {
-    let encoder: any FrameEncoder
-    /// What the grid carries besides the tokens, as far as there is a way to it.
-    let signals: Set<Signal>
-    /// Groups of frames that are encoded at the same time.
-    let workers: Int
+    let frames: FrameSequenceEncoder
     var options: DecodeOptions
 
     struct Outcome {
@@ -35,9 +29,7 @@ struct VideoEncoder {
     private static let framesAhead = 4
 
     init(_ pipeline: Pipeline, cancellation: Cancellation?) {
-        encoder = pipeline.encoder
-        signals = pipeline.signals.union([.saliency])
-        workers = max(pipeline.request.workers, 1)
+        frames = FrameSequenceEncoder(pipeline)
         options = pipeline.decodeOptions
         options.cancellation = cancellation
     }
@@ -83,69 +75,39 @@ struct VideoEncoder {
         _ queue: BoundedQueue<Event>, name: String, _ progress: ((Int, Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
         var waiting: [VideoFrame] = []
-        var last: VideoFrame?
+        var frames = frames
         var builder = GridBuilder(limits: options.limits)
-        var encoder = encoder
         var opened: (info: VideoInfo, expected: Int?)?
         var clock = Stopwatch()
         while true {
             switch queue.receive() {
             case .opened(let info, let outline):
                 opened = (info, outline.frames)
-                do { encoder = try encoder.fitted(to: outline) } catch { throw error.about(name) }
+                do { try frames.fit(to: outline) } catch { throw error.about(name) }
                 progress?(0, outline.frames)
             case .frame(let frame):
                 waiting.append(frame)
-                guard waiting.count == workers * encoder.framesPerGroup else { continue }
+                guard waiting.count == frames.workers * frames.encoder.framesPerGroup else { continue }
                 clock.start()
-                try encode(&waiting, with: encoder, after: &last, into: &builder)
+                try frames.encode(&waiting, into: &builder)
                 clock.stop()
-                progress?(builder.frames * encoder.framesPerGroup, opened?.expected)
+                progress?(builder.frames * frames.encoder.framesPerGroup, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
                 clock.start()
-                try encode(&waiting, with: encoder, after: &last, into: &builder)
+                try frames.encode(&waiting, into: &builder)
                 clock.stop()
                 guard let opened, builder.frames > 0 else {
                     throw TokenReelError(
                         .unreadableInput, subject: name, found: "no frame in the wanted range",
                         remedy: "choose another range with --start and --end")
                 }
-                let grid = try builder.finish(from: encoder)
+                let grid = try builder.finish(from: frames.encoder)
                 return Outcome(
-                    grid: grid, info: opened.info, facts: encoder.facts(of: grid.shape), statistics: statistics,
+                    grid: grid, info: opened.info, facts: frames.encoder.facts(of: grid.shape), statistics: statistics,
                     decodeSeconds: seconds, encodeSeconds: clock.seconds)
             }
         }
-    }
-
-    /// Encodes the frames that wait, one group a thread, and adds them in order.
-    ///
-    /// - Parameter last: The first picture of the group before. The last one of a group is compared with it, so that drift
-    ///   within groups counts, as RLT does.
-    private func encode(
-        _ frames: inout [VideoFrame], with encoder: any FrameEncoder, after last: inout VideoFrame?,
-        into builder: inout GridBuilder
-    ) throws(TokenReelError) {
-        let comparesPictures = signals.contains(.pixelChange)
-        let groups = Rows.blocks(of: frames.count, size: encoder.framesPerGroup).map { Array(frames[$0]) }
-        let encoded = try Parallel.map(count: groups.count, workers: workers) { index throws(TokenReelError) in
-            let group = groups[index]
-            let frame = try encoder.encode(group, signals: signals)
-            guard comparesPictures else { return (frame, pictures: [VideoFrame]()) }
-            let ends = group.count == 1 ? group : [group[0], group[group.count - 1]]
-            return (frame, try ends.map { (picture) throws(TokenReelError) in try encoder.picture(of: picture) })
-        }
-        for (index, (var frame, pictures)) in encoded.enumerated() {
-            if let picture = pictures.last {
-                frame.maps[.pixelChange] = [
-                    PixelChange.map(of: picture, since: last, rows: encoder.rows, columns: encoder.columns)
-                ]
-                last = pictures.first
-            }
-            try builder.append(frame, at: encoder.seconds(of: groups[index]))
-        }
-        frames.removeAll(keepingCapacity: true)
     }
 }
 
