@@ -33,6 +33,8 @@ public struct Pipeline: Sendable {
     public var request: ReductionRequest
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
+    public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -172,7 +174,7 @@ public struct Pipeline: Sendable {
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence =
+        var sequence =
             try quantization.map { quantization throws(TokenReelError) in
                 try exact.quantized(
                     by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
@@ -180,6 +182,9 @@ public struct Pipeline: Sendable {
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
+        var metadata = try provenance(of: input)
+        for (key, value) in encoded.facts { metadata[key] = value }
+        if let facts = try RotaryFacts(metadata) { sequence = sequence.placed(facts, by: positionRule) }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
@@ -194,8 +199,6 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = try provenance(of: input)
-        for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
 }

@@ -57,7 +57,7 @@ public struct EncodedInput: Sendable {
         if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }
         return metadata.filter {
             ["duration", "model", "query_model", "layer", "space", "newline", "placeholder", "centre_square"].contains(
-                $0.key)
+                $0.key) || RotaryFacts.keys.contains($0.key)
         }
     }
 }

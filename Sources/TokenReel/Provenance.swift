@@ -18,6 +18,8 @@ extension Pipeline {
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["query"] = queryDescription
         strings["quantization"] = quantization?.description
+        let facts = if case .grid(let file) = input.content { file.metadata } else { encoder.facts }
+        if facts["family"].flatMap(RotaryFacts.Family.init) != nil { strings["position_rule"] = positionRule.rawValue }
         if !input.isGrid {
             strings["model"] = encoder.name
             strings["sampling"] = samplingText

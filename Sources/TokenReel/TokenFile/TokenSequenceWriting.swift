@@ -34,6 +34,7 @@ extension TokenSequence {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
+        metadata.merge(rotaryPositions?.metadata ?? [:]) { _, own in own }
         if let quantized {
             metadata["quantization"] = quantized.quantization.description
             metadata["channels"] = "\(shape.channels)"
@@ -56,6 +57,7 @@ extension TokenSequence {
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
+        if let rotaryPositions { file.add("position_ids", shape: [3, count], rotaryPositions.ids) }
         if isRanked { file.add("rank", shape: [count], (0..<count).map { Int32($0) }) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {

@@ -52,6 +52,12 @@ struct ReduceCommand: ParsableCommand {
     @Option(help: "How tokens are ordered: reading, or prefix for an order of which any prefix is a summary.")
     var order: TokenOrder = .reading
 
+    @Option(
+        help: ArgumentHelp(
+            "Whose rule numbers the positions of Qwen-VL tokens: transformers-5, transformers-4, vllm or vllm-evs.",
+            valueName: "rule"))
+    var positions: PositionRule = .transformers5
+
     @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
     var sourceName: String?
 
@@ -121,6 +127,7 @@ struct ReduceCommand: ParsableCommand {
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
         if let quantize { pipeline.quantization = try TokenQuantization(quantize) }
         pipeline.request.order = order
+        pipeline.positionRule = positions
         try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
         let targets =

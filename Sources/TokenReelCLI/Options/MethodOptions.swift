@@ -6,6 +6,7 @@ public import TokenReel
 
 extension TokenDType: ExpressibleByArgument {}
 extension TokenOrder: ExpressibleByArgument {}
+extension PositionRule: ExpressibleByArgument {}
 
 /// `64` or `auto`.
 struct CodebookArgument: ExpressibleByArgument {
