@@ -7,8 +7,8 @@ TRANSFORMERS_4 and VLLM are folders with the unpacked packages of transformers 4
 `pip download --no-deps` and unzip leave; of each only the functions that compute positions are run, so nothing that
 they depend on is needed. The file goes to Tests/TokenReelTests/Positions/Fixtures/.
 
-Every case is one prompt: `texts[i]` text ids before block i of the video (a Qwen2.5-VL video is one block, each temporal
-group of Qwen3-VL is one), then `tail` text ids. Where vLLM prunes, `kept` are the tokens that are left of `embeddings`.
+Every case is one prompt: `texts[i]` text ids before block i of the video (one block for Qwen2.5-VL, one for each
+temporal group for Qwen3-VL), then `tail` text ids. Where vLLM prunes, `kept` are the tokens that are left of `embeddings`.
 """
 from __future__ import annotations
 
@@ -170,9 +170,9 @@ def cases(transformers4: Path, vllm: Path) -> list[dict]:
             mask = programs.evs.compute_retention_mask(tokens.flatten(0, 1), grid, 2, rate)
             kept = mask.nonzero()[:, 0]
             if groups > 1:
-                change = (1 - torch.nn.functional.cosine_similarity(tokens[1:].double(), tokens[:-1].double(), -1)).flatten()
-                dropped = change[~mask[cells:]].max()
-                taken = change[mask[cells:]]
+                pairs = tokens[1:].double(), tokens[:-1].double()
+                change = (1 - torch.nn.functional.cosine_similarity(*pairs, -1)).flatten()
+                dropped, taken = change[~mask[cells:]].max(), change[mask[cells:]]
                 assert not len(taken) or taken.min() - dropped > 1e-5, "too close to call"
             counts = mask.reshape(blocks, -1).sum(1).tolist()
             pruned = prompt(texts, counts, programs.is_qwen3)

@@ -1,8 +1,8 @@
 /// Whose rule numbers the positions of a Qwen-VL video.
 ///
-/// The programs that run these models agree on rows and columns, but neither on the time of a temporal group nor on the
-/// position of the text behind the video. With `i` the group, `s` the seconds and `r` the model's tokens per second, for
-/// Qwen2.5-VL:
+/// The programs that run these models agree on rows and columns, but neither on the time of a temporal group nor on
+/// where the text behind the video lies. With `i` the group, `s` the seconds of one and `r` the model's tokens per
+/// second, for Qwen2.5-VL:
 ///
 /// | | position of group i in time | next position |
 /// |---|---|---|

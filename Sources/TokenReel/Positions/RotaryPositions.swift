@@ -6,7 +6,7 @@ internal import TokenCore
 /// the text behind the video lies where it would lie without reduction too. Positions count from the first token of the
 /// video, or for Qwen3-VL of its group; a reader adds the position of the text before, and one.
 public struct RotaryPositions: Sendable, Equatable {
-    /// One temporal group in the prompt of a Qwen3-VL model: the text, the start of vision, the tokens, the end of vision.
+    /// One temporal group in a prompt for Qwen3-VL: a text, the start of vision, the tokens, the end of vision.
     public struct Group: Sendable, Equatable {
         /// The frame of the grid.
         public let frame: Int
@@ -27,10 +27,9 @@ public struct RotaryPositions: Sendable, Equatable {
     /// Whose rule this is.
     public let rule: PositionRule
 
-    /// What the video adds to the difference of position and index of the text behind it: `next` less the tokens, over
-    /// all groups.
+    /// How far the video moves the text behind it from its index: ``next`` less the tokens, over all groups.
     ///
-    /// transformers' `rope_delta` is the sum over a prompt's videos, where text behind them reaches the largest position.
+    /// transformers' `rope_delta` of a whole prompt, where the text behind the video reaches the largest position.
     public var delta: Int { (groups?.count ?? 1) * next - ids.count / 3 }
 
     /// Numbers the tokens at `anchors` of a grid.

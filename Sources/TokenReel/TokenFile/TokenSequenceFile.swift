@@ -77,6 +77,7 @@ public struct TokenSequenceFile: Sendable {
             segments: try parts.segments(of: shape.frames),
             relevance: file.tensors["relevance"] == nil ? nil : try parts.floats("relevance", [count]).array,
             codes: codes, codebook: codebook, newline: try parts.newline(channels),
+            deepstack: try parts.deepstack([count, channels]),
             levels: try CodeLevels(parts, grid: grid, channels: channels), isRanked: isRanked, quantized: quantized)
         try parts.require(plan.owners == parts.indices("owners", grid), "owners that contradict the plan")
         try parts.require(plan.sizes == parts.floats("sizes", [count]).array, "sizes that contradict the plan")
@@ -144,6 +145,17 @@ struct TensorParts {
         let newline = try floats("newline", [channels]).array
         try require(newline.allSatisfy(\.isFinite), "a newline that is not finite")
         return newline
+    }
+
+    /// The name of a further stream of vectors.
+    static func deepstack(_ index: Int) -> String { "deepstack.\(index)" }
+
+    /// How many further streams there are; a gap in their numbers shows when they are read.
+    var deepstackCount: Int { file.tensors.keys.count { $0.hasPrefix("deepstack.") } }
+
+    /// Further streams of vectors of one shape.
+    func deepstack(_ shape: [Int]) throws(TokenReelError) -> [TensorBuffer<Float>] {
+        try (0..<deepstackCount).map { (index) throws(TokenReelError) in try floats(Self.deepstack(index), shape) }
     }
 
     func require(_ condition: Bool, _ found: String) throws(TokenReelError) {

@@ -58,6 +58,10 @@ extension TokenSequence {
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
         if let rotaryPositions { file.add("position_ids", shape: [3, count], rotaryPositions.ids) }
+        for (index, stream) in deepstack.enumerated() {
+            file.add(
+                TensorParts.deepstack(index), shape: [count, shape.channels], floats: stream, as: dtype.stored)
+        }
         if isRanked { file.add("rank", shape: [count], (0..<count).map { Int32($0) }) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {
