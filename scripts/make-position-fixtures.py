@@ -8,7 +8,8 @@ TRANSFORMERS_4 and VLLM are folders with the unpacked packages of transformers 4
 they depend on is needed. The file goes to Tests/TokenReelTests/Positions/Fixtures/.
 
 Every case is one prompt: `texts[i]` text ids before block i of the video (one block for Qwen2.5-VL, one for each
-temporal group for Qwen3-VL), then `tail` text ids. Where vLLM prunes, `kept` are the tokens that are left of `embeddings`.
+temporal group for Qwen3-VL), then `tail` text ids. Where vLLM prunes, `kept` are the tokens left of
+`embeddings`.
 """
 from __future__ import annotations
 
@@ -129,8 +130,9 @@ class Programs:
             ids = full[lead:][stays]
             media = torch.cat([original[stays], (ids == START)[:, None], (ids == VIDEO)[:, None]], 1)
         else:
+            # The model drops the fraction of the seconds before it asks for positions.
             media = self.evs.compute_mrope_for_media(
-                torch.tensor(grid), 2, config.vision_config.tokens_per_second, seconds[0].item())[kept]
+                torch.tensor(grid), 2, config.vision_config.tokens_per_second, seconds.long()[0].item())[kept]
         before = torch.arange(len(pruned)).expand(3, -1)
         return self.evs.recompute_mrope_positions(pruned, [media.T], before, 0, START, IMAGE, VIDEO)[0]
 

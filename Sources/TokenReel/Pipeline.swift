@@ -184,7 +184,9 @@ public struct Pipeline: Sendable {
         clock.stop()
         var metadata = try provenance(of: input)
         for (key, value) in encoded.facts { metadata[key] = value }
-        if let facts = try RotaryFacts(metadata) { sequence = sequence.placed(facts, by: positionRule) }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(

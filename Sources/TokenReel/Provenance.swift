@@ -91,6 +91,7 @@ extension Pipeline {
             "name": .string(method), "parameters": .object(values), "codebook": codebook,
             "as_published": request.asPublished ? .boolean(true) : nil,
             "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
+            "grid_preserving": request.isGridPreserving ? .boolean(true) : nil,
             "order": request.order == .reading ? nil : .string(request.order.rawValue),
         ]).text
     }

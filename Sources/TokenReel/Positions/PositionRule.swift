@@ -9,7 +9,7 @@
 /// | ``transformers5`` | `floor(i s r)` | the larger of rows and columns |
 /// | ``transformers4`` | `i floor(s) r` | the largest position of the whole video, and one |
 /// | ``vllm`` | `floor(i s r)` | the largest position of the whole video, and one |
-/// | ``vllmEVS`` | `floor(i s r)` | the columns |
+/// | ``vllmEVS`` | `i floor(s) r` | the columns |
 ///
 /// For Qwen3-VL, whose groups stand apart between texts that tell their times, all give the same positions;
 /// ``vllmEVS`` keeps the texts of groups that lost all their tokens.
@@ -20,6 +20,6 @@ public enum PositionRule: String, Sendable, CaseIterable {
     case transformers4 = "transformers-4"
     /// vLLM, where it prunes nothing itself.
     case vllm
-    /// vLLM with pruning of its own, `--video-pruning-rate`.
+    /// vLLM with pruning of its own, `--video-pruning-rate`, which drops the fraction of the seconds too.
     case vllmEVS = "vllm-evs"
 }

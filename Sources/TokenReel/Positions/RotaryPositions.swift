@@ -98,9 +98,8 @@ extension RotaryFacts {
     fileprivate func time(of group: Int, _ rule: PositionRule) -> Int {
         switch rule {
         case .transformers5: Int(Float(group) * (Float(tokensPerSecond) * secondsPerGroup))
-        case .transformers4: group * Int(secondsPerGroup) * tokensPerSecond
+        case .transformers4, .vllmEVS: group * Int(secondsPerGroup) * tokensPerSecond
         case .vllm: Int(Double(group) * (Double(secondsPerGroup) * Double(tokensPerSecond)))
-        case .vllmEVS: Int(Float(group) * Float(Double(secondsPerGroup) * Double(tokensPerSecond)))
         }
     }
 }
