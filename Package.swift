@@ -22,6 +22,7 @@ let package = Package(
     products: [
         .library(name: "TokenReel", targets: ["TokenReel"]),
         .library(name: "TokenReduction", targets: ["TokenReduction"]),
+        .library(name: "TokenReelC", type: .dynamic, targets: ["TokenReelC"]),
         .executable(name: "tokenreel", targets: ["TokenReelCLI"]),
     ],
     dependencies: [
@@ -35,6 +36,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
+        .systemLibrary(name: "CTokenReel"),
         library("TokenCore"),
         library("Safetensors", ["TokenCore"]),
         library("TensorOps", ["TokenCore", "COpenBLAS", "CKernels"]),
@@ -48,6 +50,11 @@ let package = Package(
             ],
             resources: ["page.css", "comparison.html", "sequence.html"].map { .embedInCode("Pages/\($0)") },
             swiftSettings: swiftSettings),
+        library(
+            "TokenReelC",
+            [
+                "TokenReel", "TokenCore", "Safetensors", "TokenReduction", "VideoDecoding", "CTokenReel",
+            ]),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [
@@ -70,6 +77,7 @@ let package = Package(
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"], exclude: ["Positions/Fixtures"]),
+        tests("TokenReelC", exclude: ["Programs"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]

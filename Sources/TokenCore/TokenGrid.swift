@@ -64,8 +64,9 @@ public struct TokenGrid: Sendable {
     ///
     /// It belongs to no place in the video, so it is never reduced and never counted.
     public let newline: [Float]?
-    /// Of each further stream, `[frames, rows, columns, channels]`: vectors that the model takes in beside the tokens in
-    /// deeper layers, as Qwen3-VL's language model does with DeepStack. What happens to the tokens happens to them.
+    /// Of each further stream, `[frames, rows, columns, channels]`: vectors that the model takes in beside the tokens.
+    ///
+    /// Qwen3-VL's language model adds them in its first layers (DeepStack). What happens to the tokens happens to them.
     public let deepstack: [TensorBuffer<Float>]
 
     /// Puts a grid together from its parts.
@@ -119,6 +120,31 @@ public struct TokenGrid: Sendable {
     /// Numbers of one patch embedding; 0 without them.
     public var patchEmbeddingChannels: Int {
         shape.tokenCount == 0 ? 0 : (patchEmbeddings?.count ?? 0) / shape.tokenCount
+    }
+
+    /// Some of the frames as a grid of their own, whose tokens are shared.
+    ///
+    /// - Throws: Nothing for a range within the grid.
+    public func frames(_ range: Range<Int>) throws(TokenReelError) -> TokenGrid {
+        let cells = shape.tokensPerFrame
+        let tokens = range.lowerBound * cells..<range.upperBound * cells
+        func scaled(by width: Int) -> Range<Int> { tokens.lowerBound * width..<tokens.upperBound * width }
+        let featureWidth = shape.frames == 0 ? 0 : (frameFeatures?.count ?? 0) / shape.frames
+        return try TokenGrid(
+            shape: GridShape(
+                frames: range.count, rows: shape.rows, columns: shape.columns, channels: shape.channels),
+            values: values.sharing(scaled(by: shape.channels)), frameTimes: Array(frameTimes[range]),
+            saliency: saliency.map { Array($0[tokens]) },
+            frameFeatures: frameFeatures.map {
+                Array($0[range.lowerBound * featureWidth..<range.upperBound * featureWidth])
+            },
+            patchEmbeddings: patchEmbeddings?.sharing(scaled(by: patchEmbeddingChannels)),
+            maps: maps.mapValues { map in
+                let layers = (0..<map.layers).map { $0 * shape.tokenCount }
+                return TokenMap(
+                    layers: map.layers,
+                    values: layers.flatMap { map.values[$0 + tokens.lowerBound..<$0 + tokens.upperBound] })
+            }, newline: newline)
     }
 
     /// The frame, row and column of a token.

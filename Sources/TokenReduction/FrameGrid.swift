@@ -14,20 +14,22 @@ public struct FrameGrid: Sendable, Equatable {
     /// Tokens left of a frame.
     public var tokens: Int { rows * columns }
 
-    /// The largest grid that fits into an even share of a budget.
+    /// The largest grid that fits into a frame's share of a budget; a ratio's share is that of one frame, rounded.
     ///
     /// No side is longer than the frame's, and none stretched to more than twice what the frame's shape gives it, unless
     /// there is no room for better; of equal areas the one shaped most like the frame is taken.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the budget has no token for every frame.
     public init(within budget: TokenBudget, of shape: GridShape) throws(TokenReelError) {
-        let count = try budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
-        let share = count / max(shape.frames, 1)
-        guard share >= 1 else {
-            throw TokenReelError(
-                .invalidArgument, subject: "budget", found: "\(count) tokens for \(shape.frames) frames",
-                allowed: "a token for every frame to preserve the grid",
-                remedy: "keep more with --keep, --tokens or --per-frame, or leave out --grid-preserving")
+        var share = try budget.count(frames: 1, tokensPerFrame: shape.tokensPerFrame)
+        if case .tokens(let count) = budget {
+            share = min(share, count / max(shape.frames, 1))
+            guard share >= 1 else {
+                throw TokenReelError(
+                    .invalidArgument, subject: "budget", found: "\(count) tokens for \(shape.frames) frames",
+                    allowed: "a token for every frame to preserve the grid",
+                    remedy: "keep more with --tokens, or leave out --grid-preserving")
+            }
         }
         // The lower the better; the stretch is 1 for the shape of the frame.
         func rank(_ rows: Int, _ columns: Int) -> (Double, Int, Double) {

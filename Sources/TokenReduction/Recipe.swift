@@ -32,7 +32,15 @@ public struct Recipe: Sendable {
     ///   query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the
     ///   recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
-        let count = try request.count(of: grid.shape)
+        try reduce(grid, request, count: request.count(of: grid.shape))
+    }
+
+    /// Reduces a grid to `count` tokens, which stand for the request's budget.
+    ///
+    /// - Parameter given: Segments that tile the frames, in place of those that the segmenter would find.
+    func reduce(
+        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]? = nil
+    ) throws(TokenReelError) -> Reduction {
         try checkGridPreserving(request)
         var notices = try checkSignals(grid, request)
         var clock = StageClock()
@@ -40,9 +48,10 @@ public struct Recipe: Sendable {
         clock.lap("compare")
         guard grid.shape.tokenCount > 0 else { return .empty(of: grid, clock) }
 
-        var segments = [Segment(start: 0, end: grid.shape.frames)]
-        if let segmenter {
+        var segments = given ?? [Segment(start: 0, end: grid.shape.frames)]
+        if let segmenter, given == nil {
             segments = try segmenter.segments(of: input)
+            precondition(segments.tile(0..<grid.shape.frames), "segments of \(name) must tile the frames in order")
             clock.lap(.segment)
         }
         // Without a query merging meets the budget alone.
@@ -54,6 +63,7 @@ public struct Recipe: Sendable {
             let candidates = pruner == nil ? Double(count) : (Double(count) * candidatesPerToken).rounded(.up)
             let wanted = min(Int(candidates), grid.shape.tokenCount)
             plan = try merger.plan(for: input, segments: segments, count: wanted)
+            precondition(plan.sourceCount == grid.shape.tokenCount, "merging by \(name) must read all source tokens")
             plan = exact?.reconcile(plan, to: wanted) ?? plan
             clock.lap(.merge)
         }
@@ -61,7 +71,11 @@ public struct Recipe: Sendable {
             try input.checkCancellation()
             let candidates = CandidateTokens(plan: plan, input: input)
             let wanted = min(count, candidates.plan.count)
-            plan = plan.selecting(try pruner.selection(from: candidates, of: input, count: wanted))
+            let kept = try pruner.selection(from: candidates, of: input, count: wanted)
+            precondition(
+                zip([-1] + kept, kept + [plan.count]).allSatisfy(<), "\(name) must choose candidates in ascending order"
+            )
+            plan = plan.selecting(kept)
             clock.lap(.prune)
         }
         var hash: TokenHash?
@@ -186,6 +200,13 @@ extension Signal {
             "add a tensor \"\(tensorName)\" [T, H, W, E], or name a checkpoint that has it with --model"
         default: "add a tensor \"\(tensorName)\" [T, H, W], or name a checkpoint that has it with --model"
         }
+    }
+}
+
+extension [Segment] {
+    /// Whether the segments follow each other from the first frame to the last.
+    fileprivate func tile(_ frames: Range<Int>) -> Bool {
+        zip([frames.lowerBound] + map(\.end), map(\.start) + [frames.upperBound]).allSatisfy(==)
     }
 }
 

@@ -38,6 +38,14 @@ public struct ReductionRequest: Sendable {
         isGridPreserving && shape.tokenCount > 0 ? try FrameGrid(within: budget, of: shape) : nil
     }
 
+    /// The same with a budget of its own for every frame where grids are preserved, so that all parts of a video get equal
+    /// grids.
+    package func divided(among shape: GridShape) throws(TokenReelError) -> ReductionRequest {
+        var request = self
+        if let grid = try frameGrid(of: shape) { request.budget = .perFrame(grid.tokens) }
+        return request
+    }
+
     /// The number of tokens that a grid of `shape` is reduced to.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for an impossible budget.

@@ -34,7 +34,7 @@ extension Pipeline {
         switch input.content {
         case .grid(let file): shape = file.grid.shape
         case .video(let source):
-            try rehearse(RecipeRegistry.recipe(named: method, parameters: parameters))
+            try rehearse(recipe())
             var options = decodeOptions
             options.cancellation = request.cancellation
             let decoder: VideoDecoder
@@ -50,7 +50,7 @@ extension Pipeline {
 
     private func tokensOut(of shape: GridShape?) throws(TokenReelError) -> Int? {
         guard let shape, !request.asPublished else { return nil }
-        if let codebook = request.codebook, try RecipeRegistry.descriptor(named: method).emitsCodebook {
+        if let codebook = request.codebook, try recipes.descriptor(named: method).emitsCodebook {
             guard case .fixed(let size) = codebook else { return nil }
             return min(size, shape.tokenCount)
         }

@@ -21,8 +21,10 @@ public struct Pipeline: Sendable {
     public var decodeOptions: DecodeOptions {
         didSet { fitFrameSize() }
     }
-    /// The name of the recipe.
+    /// The name of the recipe, one of ``recipes``.
     public var method = RecipeRegistry.defaultName
+    /// What ``method`` chooses from: the registry's recipes, and those of your own that you add.
+    public var recipes = RecipeRegistry.recipes
     /// Signals that a video's grid carries besides saliency; those that ``method`` needs need not be named.
     ///
     /// What ``availableSignals`` does not list is left out.
@@ -31,6 +33,8 @@ public struct Pipeline: Sendable {
     public var parameters: [String: String] = [:]
     /// How many tokens to keep, what to look for, and how.
     public var request: ReductionRequest
+    /// Cuts and reduces a video as a stream with this window would be, segment by segment; nil looks at it as a whole.
+    public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
     /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
@@ -63,8 +67,14 @@ public struct Pipeline: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument``.
     public func validate() throws(TokenReelError) {
-        _ = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        _ = try recipe()
         _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
+        try window?.validate()
+    }
+
+    /// The recipe that ``method`` names, with ``parameters``.
+    package func recipe() throws(TokenReelError) -> Recipe {
+        try recipes.descriptor(named: method).recipe(parameters: parameters)
     }
 
     /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
@@ -74,7 +84,7 @@ public struct Pipeline: Sendable {
 
     /// What a video's grid has to carry for a recipe; where something is looked for, its pruner runs too.
     func signals(for recipe: Recipe) throws(TokenReelError) -> Set<Signal> {
-        let pruners = try RecipeRegistry.descriptor(named: recipe.name).stages.filter {
+        let pruners = try recipes.descriptor(named: recipe.name).stages.filter {
             hasQuestion && $0.kind == .prune
         }
         return pruners.reduce(recipe.needs) { $0.union($1.needs) }
@@ -116,11 +126,20 @@ public struct Pipeline: Sendable {
         _ = try recipe.reduce(grid, request)
     }
 
+    /// The tokens as they are to be stored.
+    func stored(
+        _ exact: TokenSequence, _ reduction: Reduction, of grid: TokenGrid
+    ) throws(TokenReelError) -> TokenSequence {
+        guard let quantization else { return exact }
+        return try exact.quantized(
+            by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
+    }
+
     // MARK: Running
 
     /// Decodes and encodes a video, or takes the grid if the input is one.
     ///
-    /// Blocks; call it from a thread of your own, or use ``encoded(_:progress:)``.
+    /// Blocks; call it from a thread of your own, or use ``encoded(_:)``.
     ///
     /// - Throws: ``TokenReelError`` of the decoder and of ``TokenGridFile``; `limitExceeded` for a grid above
     ///   `limits.gridBytes`; `cancelled`.
@@ -153,7 +172,7 @@ public struct Pipeline: Sendable {
 
     /// Runs all stages.
     ///
-    /// Blocks; call it from a thread of your own, or use ``reduced(_:name:progress:)``.
+    /// Blocks; call it from a thread of your own, or use ``reduced(_:name:)`` or ``reducing(_:name:)``.
     ///
     /// - Throws: What ``encode(_:progress:)`` throws, and ``TokenReelError`` of the recipe: `invalidArgument`,
     ///   `missingSignal`.
@@ -161,28 +180,46 @@ public struct Pipeline: Sendable {
         _ input: OpenInput, progress: ProgressHandler? = nil
     ) throws(TokenReelError) -> ReducedInput {
         let start = ContinuousClock.now
-        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        let recipe = try recipe()
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
         try encoding.signals.formUnion(signals(for: recipe))
         let encoded = try encoding.encode(input, progress: progress)
+        return try reduce(encoded, by: recipe, since: start, from: input, progress)
+    }
+
+    /// Reduces a grid that is in memory; the encoder and the sampling play no part.
+    ///
+    /// Blocks, as ``reduce(_:progress:)`` does.
+    ///
+    /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
+    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+        try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
+    }
+
+    private func reduce(
+        _ encoded: EncodedInput, by recipe: Recipe, since start: ContinuousClock.Instant, from input: OpenInput?,
+        _ progress: ProgressHandler?
+    ) throws(TokenReelError) -> ReducedInput {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)
-        let reduction = try recipe.reduce(grid, request)
+        let reduction =
+            if let window {
+                try recipe.reduce(grid, request, window: window)
+            } else {
+                try recipe.reduce(grid, request)
+            }
         var clock = Stopwatch()
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        var sequence =
-            try quantization.map { quantization throws(TokenReelError) in
-                try exact.quantized(
-                    by: quantization, importance: reduction.importance(in: grid), workers: request.workers)
-            } ?? exact
+        var sequence = try stored(exact, reduction, of: grid)
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
-        var metadata = try provenance(of: input)
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
         for (key, value) in encoded.facts { metadata[key] = value }
         let facts = try RotaryFacts(metadata)
         if let facts { sequence = sequence.placed(facts, by: positionRule) }

@@ -52,6 +52,20 @@ public struct EncodedInput: Sendable {
     /// Facts of the video; nil if the input was a grid.
     public let video: Video?
 
+    /// A grid that is in memory, for ``Pipeline/reduce(_:progress:)``.
+    ///
+    /// - Parameter metadata: Of what ``TokenGridFile`` documents, the strings to pass on to the result.
+    public init(grid: TokenGrid, query: Query? = nil, metadata: [String: String] = [:]) {
+        self.init(grid: grid, query: query, metadata: metadata, video: nil)
+    }
+
+    init(grid: TokenGrid, query: Query?, metadata: [String: String], video: Video?) {
+        self.grid = grid
+        self.query = query
+        self.metadata = metadata
+        self.video = video
+    }
+
     /// What is known only once the input has been read, for the metadata of the output.
     package var facts: [String: String] {
         if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }

@@ -10,22 +10,30 @@ extension Pipeline {
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the input can't be read for its digest.
     public func provenance(of input: OpenInput) throws(TokenReelError) -> [String: String] {
+        var strings = try provenance()
+        strings["source"] = input.name
+        strings["sha256"] = try input.digest(cancellation: request.cancellation)
+        strings["query"] = queryDescription
+        if !input.isGrid { strings.merge(encoderProvenance) { _, fact in fact } }
+        let family = if case .grid(let file) = input.content { file.metadata["family"] } else { strings["family"] }
+        if family.flatMap(RotaryFacts.Family.init) != nil { strings["position_rule"] = positionRule.rawValue }
+        return strings
+    }
+
+    /// What is known of a result whatever its input: the method and its settings.
+    func provenance() throws(TokenReelError) -> [String: String] {
         var strings = [
             "format": TokenSequence.fileFormat, "version": ProductVersion.current,
             "recipe": try recipeText(), "budget": request.budget.json.text,
         ]
-        strings["source"] = input.name
-        strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["query"] = queryDescription
+        strings["window"] = window?.json.text
         strings["quantization"] = quantization?.description
-        let facts = if case .grid(let file) = input.content { file.metadata } else { encoder.facts }
-        if facts["family"].flatMap(RotaryFacts.Family.init) != nil { strings["position_rule"] = positionRule.rawValue }
-        if !input.isGrid {
-            strings["model"] = encoder.name
-            strings["sampling"] = samplingText
-            strings.merge(encoder.facts) { _, fact in fact }
-        }
         return strings
+    }
+
+    /// Which model sees the frames of a video, and which frames.
+    var encoderProvenance: [String: String] {
+        ["model": encoder.name, "sampling": samplingText].merging(encoder.facts) { _, fact in fact }
     }
 
     /// Where an unreduced grid comes from, for its metadata.
@@ -37,10 +45,7 @@ extension Pipeline {
         var strings = encoded.facts
         strings["source"] = input.name
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
-        strings["model"] = encoder.name
-        strings["sampling"] = samplingText
-        strings.merge(encoder.facts) { _, fact in fact }
-        return strings
+        return strings.merging(encoderProvenance) { _, fact in fact }
     }
 
     /// Whether a stored result is what this pipeline would make of the input.
@@ -58,7 +63,9 @@ extension Pipeline {
 
     /// Names a query by its file, for ``queryDescription``.
     ///
-    /// - Parameter kind: What the file holds, `image` or `embedding`.
+    /// - Parameters:
+    ///   - kind: What the file holds, `image` or `embedding`.
+    ///   - path: The file.
     /// - Throws: ``TokenReelError/Code/unreadableInput``.
     public static func describeQuery(_ kind: String, path: String) throws(TokenReelError) -> String {
         JSONValue.members([
@@ -73,7 +80,7 @@ extension Pipeline {
     }
 
     private func recipeText() throws(TokenReelError) -> String {
-        let descriptor = try RecipeRegistry.descriptor(named: method)
+        let descriptor = try recipes.descriptor(named: method)
         var values: [JSONValue.Member] = []
         for parameter in descriptor.parameters.sorted(by: { $0.name < $1.name }) {
             let value = try parameters[parameter.name].map(parameter.parse) ?? parameter.defaultValue

@@ -259,4 +259,36 @@ import VisionEncoding
         task.cancel()
         await #expect { try await task.value } throws: { ($0 as? TokenReelError)?.code == .cancelled }
     }
+
+    @Test func recipesOfOnesOwnAreChosenByName() throws {
+        struct FirstTokens: TokenPruner {
+            static let descriptor = StageDescriptor(
+                name: "first", kind: .prune, summary: "Keeps the first.", source: "this test",
+                parameters: [.whole("skip", 0, in: 0...100, "How many to pass over.")], cost: "O(1)")
+            let skip: Int
+
+            init(_ values: ParameterValues) { skip = values.whole("skip") }
+
+            func selection(from candidates: CandidateTokens, of input: ReductionInput, count: Int) -> [Int] {
+                Array(skip..<skip + count)
+            }
+        }
+        var pipeline = try pipeline()
+        pipeline.recipes.append(
+            RecipeDescriptor("first", "Keeps the first.", source: "this test", pruner: FirstTokens.self))
+        pipeline.method = "first"
+        pipeline.parameters = ["skip": "3"]
+        let input = try OpenInput(.file(Self.clip))
+        #expect(try pipeline.forecast(input).tokensOut == 200)
+        let reduced = try pipeline.reduce(input)
+        #expect(reduced.sequence.plan.anchors == Array(3..<203))
+        #expect(
+            reduced.metadata["recipe"] == #"{"name":"first","parameters":{"skip":3}}"#,
+            "\(reduced.metadata["recipe"] ?? "")")
+        let comparison = try pipeline.compare(input, methods: ["first", "evs"], budgets: [.tokens(10)])
+        #expect(Set(comparison.entries.map(\.method)) == ["first", "evs"])
+        #expect(throws: TokenReelError.self) {
+            try self.pipeline().compare(input, methods: ["first"], budgets: [.tokens(1)])
+        }
+    }
 }

@@ -1,17 +1,10 @@
 internal import Synchronization
-internal import TensorOps
 internal import TokenCore
-internal import TokenReduction
 internal import VideoDecoding
-internal import VisionEncoding
 
 /// Decodes on one thread and encodes on the caller's, a few frames apart.
 struct VideoEncoder {
-    let encoder: any FrameEncoder
-    /// What the grid carries besides the tokens, as far as there is a way to it.
-    let signals: Set<Signal>
-    /// Frames that are encoded at the same time.
-    let workers: Int
+    let frames: FrameSequenceEncoder
     var options: DecodeOptions
 
     struct Outcome {
@@ -33,9 +26,7 @@ struct VideoEncoder {
     private static let framesAhead = 4
 
     init(_ pipeline: Pipeline, cancellation: Cancellation?) {
-        encoder = pipeline.encoder
-        signals = pipeline.signals.union([.saliency])
-        workers = max(pipeline.request.workers, 1)
+        frames = FrameSequenceEncoder(pipeline)
         options = pipeline.decodeOptions
         options.cancellation = cancellation
     }
@@ -81,7 +72,7 @@ struct VideoEncoder {
         _ queue: BoundedQueue<Event>, name: String, _ progress: ((Int, Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
         var waiting: [VideoFrame] = []
-        var last: VideoFrame?
+        var frames = frames
         var builder = GridBuilder(limits: options.limits)
         var opened: (info: VideoInfo, expected: Int?)?
         var clock = Stopwatch()
@@ -92,50 +83,27 @@ struct VideoEncoder {
                 progress?(0, expected)
             case .frame(let frame):
                 waiting.append(frame)
-                guard waiting.count == workers else { continue }
+                guard waiting.count == frames.workers else { continue }
                 clock.start()
-                try encode(&waiting, after: &last, into: &builder)
+                try frames.encode(&waiting, into: &builder)
                 clock.stop()
                 progress?(builder.frames, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
                 clock.start()
-                try encode(&waiting, after: &last, into: &builder)
+                try frames.encode(&waiting, into: &builder)
                 clock.stop()
                 guard let opened, builder.frames > 0 else {
                     throw TokenReelError(
                         .unreadableInput, subject: name, found: "no frame in the wanted range",
                         remedy: "choose another range with --start and --end")
                 }
-                let grid = try builder.finish(from: encoder)
+                let grid = try builder.finish(from: frames.encoder)
                 return Outcome(
                     grid: grid, info: opened.info, statistics: statistics, decodeSeconds: seconds,
                     encodeSeconds: clock.seconds)
             }
         }
-    }
-
-    /// Encodes the frames that wait, one a thread, and adds them in order.
-    ///
-    /// - Parameter last: The picture of the frame before, for what has to be compared with it.
-    private func encode(
-        _ frames: inout [VideoFrame], after last: inout VideoFrame?, into builder: inout GridBuilder
-    ) throws(TokenReelError) {
-        let comparesPictures = signals.contains(.pixelChange)
-        let encoded = try Parallel.map(count: frames.count, workers: workers) { [frames] index throws(TokenReelError) in
-            let frame = try encoder.encode(frames[index], signals: signals)
-            return (frame, picture: comparesPictures ? try encoder.picture(of: frames[index]) : nil)
-        }
-        for (index, (var frame, picture)) in encoded.enumerated() {
-            if let picture {
-                frame.maps[.pixelChange] = [
-                    PixelChange.map(of: picture, since: last, rows: encoder.rows, columns: encoder.columns)
-                ]
-                last = picture
-            }
-            try builder.append(frame, at: frames[index].pts.seconds)
-        }
-        frames.removeAll(keepingCapacity: true)
     }
 }
 

@@ -19,21 +19,24 @@ package struct RotaryFacts: Sendable, Equatable {
 
     /// What grids of these models say about themselves, for readers of the tokens to know too.
     package static let keys: Set = [
-        "family", "fps", "grid_thw", "patch_size", "spatial_merge_size", "temporal_patch_size", "tokens_per_second",
+        "family", "fps", "frame_indices", "grid_thw", "patch_size", "spatial_merge_size", "temporal_patch_size",
+        "tokens_per_second", "video_fps",
     ]
 
     /// Reads them from the strings of a grid or token file; nil for models without such positions.
+    ///
+    /// A video of unknown rate counts as one of 24 frames a second, as in the models' own processors.
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if one is missing or makes no sense.
     package init?(_ metadata: [String: String]) throws(TokenReelError) {
         guard let name = metadata["family"], let family = Family(rawValue: name) else { return nil }
         func number<Number: LosslessStringConvertible & Comparable>(
-            _ key: String, in range: ClosedRange<Number>
+            _ key: String, in range: ClosedRange<Number>, orElse unknown: String = ""
         ) throws(TokenReelError) -> Number {
-            guard let number = metadata[key].flatMap({ Number($0) }), range.contains(number) else {
+            let text = metadata[key] ?? unknown
+            guard let number = Number(text), range.contains(number) else {
                 throw TokenReelError(
-                    .unreadableInput, subject: "metadata",
-                    found: "\(key) \"\(metadata[key] ?? "")\" of a \(name) video",
+                    .unreadableInput, subject: "metadata", found: "\(key) \"\(text)\" of a \(name) video",
                     allowed: "\(range.lowerBound) to \(range.upperBound)")
             }
             return number
@@ -44,7 +47,7 @@ package struct RotaryFacts: Sendable, Equatable {
         case .qwen25:
             // Bounds within which no number of groups overflows.
             let framesPerGroup: Int = try number("temporal_patch_size", in: 1...64)
-            secondsPerGroup = Float(Double(framesPerGroup) / (try number("fps", in: 1e-3...1e6)))
+            secondsPerGroup = Float(Double(framesPerGroup) / (try number("fps", in: 1e-3...1e6, orElse: "24")))
             tokensPerSecond = try number("tokens_per_second", in: 1...1000)
         case .qwen3: (secondsPerGroup, tokensPerSecond) = (0, 0)
         }

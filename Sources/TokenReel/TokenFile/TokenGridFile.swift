@@ -1,4 +1,4 @@
-internal import Safetensors
+package import Safetensors
 public import TokenCore
 
 /// A token grid in a safetensors file, made here by `encode` or elsewhere by a vision tower.
@@ -34,7 +34,8 @@ public struct TokenGridFile: Sendable {
         try self.init(SafetensorsFile(path: path), name: path, limits: limits)
     }
 
-    init(_ file: SafetensorsFile, name: String, limits: Limits) throws(TokenReelError) {
+    /// Reads tensors that may as well be in memory; `name` is what errors call them.
+    package init(_ file: SafetensorsFile, name: String, limits: Limits) throws(TokenReelError) {
         let parts = TensorParts(file: file, name: name)
         let shape = try Self.shape(of: file, name: name)
         guard shape.elementCount <= limits.gridBytes / 4 / (1 + parts.deepstackCount) else {

@@ -129,10 +129,10 @@ struct EncodeCommand: ParsableCommand {
         if json {
             let members = JSONValue.members([
                 "input": .string(input), "output": .string(target.name), "status": .string("done"),
-                "video": encoded.video.map { ReduceJSON.describe($0.info) },
-                "grid": ReduceJSON.describe(encoded.grid.shape),
+                "video": encoded.video.map { $0.info.json },
+                "grid": encoded.grid.shape.json,
                 "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
-                "decoding": encoded.video.map { ReduceJSON.describe($0.statistics) },
+                "decoding": encoded.video.map { $0.statistics.json },
                 "notices": .array(notices.map(JSONValue.string)),
                 "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
             ])

@@ -1,0 +1,20 @@
+"""Reduces the visual tokens of videos for language models.
+
+    import tokenreel
+
+    model = tokenreel.Model(keep=0.1)
+    result = model.reduce("clip.mp4")
+    result.tokens                       # [N, D], a view of the library's memory
+    result.plan.apply(features)         # the same reduction of other features, on any device
+
+`tokenreel.for_transformers` and `tokenreel.for_vllm` hand results to language models.
+"""
+from .errors import (CancelledError, InputOutputError, InvalidArgumentError, LimitExceededError, MissingSignalError,
+                     TokenReelError, UnreadableInputError, UnsupportedInputError)
+from .model import Model, methods, version
+from .plan import Plan
+from .result import Result, load
+
+__all__ = ["CancelledError", "InputOutputError", "InvalidArgumentError", "LimitExceededError", "MissingSignalError",
+           "Model", "Plan", "Result", "TokenReelError", "UnreadableInputError", "UnsupportedInputError", "load", "methods",
+           "version"]
