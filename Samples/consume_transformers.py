@@ -24,16 +24,8 @@ from types import SimpleNamespace
 import torch
 from transformers import AutoModelForImageTextToText, AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
-from token_file import QWEN_MODELS, QwenVideo, family, read_qwen, read_tokens
+from token_file import QWEN_MODELS, QwenVideo, family, read_qwen, read_tokens, text_around
 
-#: Where the video goes, and the prompt around a mere question.
-PLACES = {
-    "llava-onevision": ("<video>", "<|im_start|>user <video>\n{}<|im_end|><|im_start|>assistant\n"),
-    "qwen2.5-vl": ("<|video_pad|>",
-                   "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-                   "<|vision_start|><|video_pad|><|vision_end|>{}<|im_end|>\n<|im_start|>assistant\n"),
-    "qwen3-vl": ("<|video_pad|>", "<|im_start|>user\n<|video_pad|>{}<|im_end|>\n<|im_start|>assistant\n"),
-}
 PATHS = ["encoder-outputs", "embeddings"]
 
 
@@ -45,11 +37,8 @@ def default_path() -> str:
 
 def text_ids(tokenizer, prompt: str, made_for: str) -> tuple[list[int], list[int]]:
     """The ids before and behind the place of the video."""
-    place, template = PLACES[made_for]
-    text = prompt if place in prompt else template.format(prompt)
-    if text.count(place) != 1:
-        raise ValueError(f"the prompt has the video's place {text.count(place)} times; it takes one {place}")
-    ids = tokenizer(text).input_ids
+    before, place, after = text_around(prompt, made_for)
+    ids = tokenizer(before + place + after).input_ids
     index = ids.index(tokenizer.convert_tokens_to_ids(place))
     return ids[:index], ids[index + 1:]
 

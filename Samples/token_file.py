@@ -10,6 +10,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 QWEN_MODELS = {"qwen2.5-vl": "qwen2_5_vl", "qwen3-vl": "qwen3_vl"}
+#: Where the video goes, and the prompt around a mere question.
+PLACES = {
+    "llava-onevision": ("<video>", "<|im_start|>user <video>\n{}<|im_end|><|im_start|>assistant\n"),
+    "qwen2.5-vl": ("<|video_pad|>",
+                   "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+                   "<|vision_start|><|video_pad|><|vision_end|>{}<|im_end|>\n<|im_start|>assistant\n"),
+    "qwen3-vl": ("<|video_pad|>", "<|im_start|>user\n<|video_pad|>{}<|im_end|>\n<|im_start|>assistant\n"),
+}
 
 
 def family(path: str) -> str:
@@ -19,6 +27,15 @@ def family(path: str) -> str:
             return (file.metadata() or {}).get("family", "llava-onevision")
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
+
+
+def text_around(prompt: str, made_for: str) -> tuple[str, str, str]:
+    """What stands before the video, the video's place, and what stands behind it; a mere question gets a template."""
+    place, template = PLACES[made_for]
+    text = prompt if place in prompt else template.format(prompt)
+    if text.count(place) != 1:
+        raise ValueError(f"the prompt has the video's place {text.count(place)} times; it takes one {place}")
+    return text.partition(place)
 
 
 @dataclass

@@ -4,10 +4,11 @@
     check-qwen-consumers.py make FAMILY FOLDER      a tiny random checkpoint with a tokenizer, a video of noise for
                                                     it, and the token grid that its tower makes of that
     check-qwen-consumers.py compare FOLDER TOKENS   logits by both ways of splicing; of all tokens also from the pixels
-    check-qwen-consumers.py sglang FOLDER TOKENS    the request of consume_sglang.py against the rules of SGLang 0.5.23
+    check-qwen-consumers.py rules FOLDER TOKENS     what SGLang and llama.cpp are given, against what they accept
 
 FAMILY is qwen2.5-vl or qwen3-vl. Needs torch and transformers 5. All logits are of the whole prompt, in float32, and
-differences are shares of the largest.
+differences are shares of the largest. The rules are those in the sources of SGLang 0.5.23 and llama.cpp: they are
+followed here step by step, since neither program runs here.
 """
 from __future__ import annotations
 
@@ -23,10 +24,14 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Samples"))
+import consume_llamacpp  # noqa: E402
+import consume_sglang  # noqa: E402
 from consume_transformers import PATHS, qwen_inputs, text_ids  # noqa: E402
 from token_file import QWEN_MODELS, read_qwen  # noqa: E402
 
-PROMPT = "w4 w5 <|vision_start|> <|video_pad|> <|vision_end|> w6 w7"
+#: The place of the video; Qwen3-VL's groups bring their own starts and ends of vision.
+PROMPTS = {"qwen2.5-vl": "w4 w5 <|vision_start|> <|video_pad|> <|vision_end|> w6 w7",
+           "qwen3-vl": "w4 w5 <|video_pad|> w6 w7"}
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 WORDS = 60
 #: Patches of the video of noise in time, rows and columns; sampled frames a second.
@@ -100,15 +105,9 @@ def load(folder: Path, tokens: str):
     return model, AutoTokenizer.from_pretrained(checkpoint), read_qwen(tokens, "pt")
 
 
-def prompt(tokenizer, video) -> tuple[list[int], list[int]]:
-    """The text around the video; Qwen3-VL's groups bring their own starts and ends of vision."""
-    bare = PROMPT.replace("<|vision_start|> ", "").replace(" <|vision_end|>", "")
-    return text_ids(tokenizer, bare if video.family == "qwen3-vl" else PROMPT, video.family)
-
-
 def compare(folder: Path, tokens: str) -> dict:
     model, tokenizer, video = load(folder, tokens)
-    text = prompt(tokenizer, video)
+    text = text_ids(tokenizer, PROMPTS[video.family], video.family)
     inputs = qwen_inputs(model, tokenizer, text, video, PATHS[0])
     logits = model(**inputs).logits
 
@@ -143,6 +142,54 @@ def compare(folder: Path, tokens: str) -> dict:
     return figures
 
 
+def sglang_rules(config, tokenizer, video) -> dict[str, bool]:
+    """One item, rows for all placeholders, their runs with the last index included, and positions of every id."""
+    given = consume_sglang.request(video, config, tokenizer, PROMPTS[video.family])
+    ids, items = torch.tensor(given["input_ids"]), given["video_data"]
+    item, mask = items[0], torch.tensor(given["input_ids"]) == config.video_token_id
+    starts = (mask & ~torch.roll(mask, 1)).nonzero(as_tuple=True)[0]
+    ends = (mask & ~torch.roll(mask, -1)).nonzero(as_tuple=True)[0]
+    positions, delta = item["mrope_positions"], item["mrope_position_delta"]
+    return {
+        "one item": len(items) == 1 and item["format"] == "precomputed_embedding",
+        "a row for each placeholder": item["feature"].shape == (int(mask.sum()), 32 * len(video.streams)),
+        "runs of placeholders": item["offsets"] == list(zip(starts.tolist(), ends.tolist())),
+        "positions": positions.shape == (3, len(ids)) and positions.dtype == torch.int64 and delta.shape == (1, 1),
+        "the next id": int(delta) + len(ids) == int(positions.max()) + 1,
+    }
+
+
+def llama_rules(config, tokenizer, video, tokens: str) -> dict[str, bool]:
+    """Decodes the batches in order as a caller would, and compares where every id ends up."""
+    order, _ = consume_llamacpp.batches(video, PROMPTS[video.family])
+    width = 32 * len(video.streams)
+    rows = np.fromfile(Path(tokens).with_suffix(".embd"), "<f4").reshape(-1, width)
+    stored = np.fromfile(Path(tokens).with_suffix(".pos"), "<i4")
+    past, read, axes, last, ascends = 0, 0, [], -1, True
+    for step in order:
+        if "text" in step:
+            count = len(tokenizer(step["text"], add_special_tokens=False).input_ids)
+            # Text must lie behind all that was decoded; embeddings may begin where that ends.
+            ascends &= past > last
+            axes.append(np.tile(past + np.arange(count), (4, 1)))
+            past += count
+        else:
+            count = step["rows"][1] - step["rows"][0]
+            axes.append(past + stored[4 * read:4 * (read + count)].reshape(4, count))
+            ascends &= count == 0 or axes[-1][0].min() >= last
+            read, past = read + count, past + step["advance"]
+        last = max([last, *axes[-1][0]])
+    text = text_ids(tokenizer, PROMPTS[video.family], video.family)
+    _, positions, _ = video.spliced(
+        *text, lambda said: tokenizer(said, add_special_tokens=False).input_ids,
+        config.vision_start_token_id, config.video_token_id, config.vision_end_token_id)
+    return {
+        "rows": len(rows) == read and np.array_equal(rows[:, :32], video.streams[0].numpy()),
+        "positions": np.array_equal(np.concatenate(axes, 1)[:3], positions) and 4 * read == len(stored),
+        "ascending": ascends,
+    }
+
+
 if __name__ == "__main__":
     with torch.no_grad():
         match sys.argv[1:]:
@@ -150,5 +197,9 @@ if __name__ == "__main__":
                 make(family, Path(folder))
             case ["compare", folder, tokens]:
                 print(json.dumps(compare(Path(folder), tokens)))
+            case ["rules", folder, tokens]:
+                model, tokenizer, video = load(Path(folder), tokens)
+                print(json.dumps({"sglang": sglang_rules(model.config, tokenizer, video),
+                                  "llama.cpp": llama_rules(model.config, tokenizer, video, tokens)}))
             case _:
                 sys.exit(__doc__)

@@ -5,8 +5,9 @@ package struct PipelineOptions: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case model, layer, space, saliency, precision, grid
         case queryModel = "query_model"
-        case method, set, keep, tokens, codebook, order, quantize
+        case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
+        case gridPreserving = "grid_preserving"
         case query
         case queryImage = "query_image"
         case queryEmbedding = "query_embedding"
