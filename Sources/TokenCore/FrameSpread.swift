@@ -35,6 +35,11 @@ public struct FrameSpread: Sendable, Equatable {
         self.placement = placement
     }
 
+    /// The rate that is wanted, if it is one.
+    public var rate: Double? { if case .rate(let rate) = wanted { rate } else { nil } }
+    /// The number that is wanted, if it is one.
+    public var count: Int? { if case .count(let count) = wanted { count } else { nil } }
+
     /// The number of frames of `total` at `rate` frames per second; at least 1 where there are any, and never more than
     /// there are, where the originals refuse or repeat frames.
     public func count(of total: Int, rate: Double) -> Int {
@@ -42,7 +47,7 @@ public struct FrameSpread: Sendable, Equatable {
         var count: Int
         switch wanted {
         case .count(let asked):
-            count = Int((Double(asked) / Double(multiple)).rounded(.toNearestOrEven)) * multiple
+            count = Int((Double(min(asked, total + multiple)) / Double(multiple)).rounded(.toNearestOrEven)) * multiple
         case .rate(let asked):
             let most = min(bounds.upperBound, total) / multiple * multiple
             let exact = min(max(Double(total) / rate * asked, 0), Double(Int32.max))

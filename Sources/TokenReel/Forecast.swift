@@ -41,8 +41,13 @@ extension Pipeline {
             do { decoder = try VideoDecoder(source, options: options) } catch { throw input.restated(error) }
             video = decoder.info
             if let frames = decoder.expectedFrames {
+                let encoder: any FrameEncoder
+                do { encoder = try self.encoder.fitted(to: VideoOutline(decoder)) } catch {
+                    throw input.restated(error)
+                }
+                let groups = (frames + encoder.framesPerGroup - 1) / encoder.framesPerGroup
                 shape = try GridShape(
-                    frames: frames, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+                    frames: groups, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
             }
         }
         return Forecast(shape: shape, isGrid: input.isGrid, tokensOut: try tokensOut(of: shape), video: video)

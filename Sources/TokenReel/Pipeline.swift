@@ -50,12 +50,27 @@ public struct Pipeline: Sendable {
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
 
-    /// The same with another encoder.
+    /// The same with another encoder, whose model may have a rule of its own for frames.
     public init(encoder: any FrameEncoder) {
         self.encoder = encoder
         decodeOptions = DecodeOptions()
+        if let spread = encoder.frameSpread { decodeOptions.sampling = .spread(spread) }
         request = ReductionRequest(budget: .ratio(0.1))
         fitFrameSize()
+    }
+
+    /// Takes frames at a rate, or some number of them: as the model's own video processor would, where it has a rule, and
+    /// otherwise by their times.
+    public mutating func sample(_ wanted: FrameSpread.Wanted) {
+        if var spread = encoder.frameSpread {
+            spread.wanted = wanted
+            decodeOptions.sampling = .spread(spread)
+            return
+        }
+        switch wanted {
+        case .rate(let rate): decodeOptions.sampling = .rate(rate)
+        case .count(let count): decodeOptions.sampling = .count(count)
+        }
     }
 
     private mutating func fitFrameSize() {
@@ -165,7 +180,8 @@ public struct Pipeline: Sendable {
             return EncodedInput(
                 grid: outcome.grid, query: nil, metadata: [:],
                 video: EncodedInput.Video(
-                    info: outcome.info, statistics: outcome.statistics, decodeSeconds: outcome.decodeSeconds,
+                    info: outcome.info, facts: outcome.facts, statistics: outcome.statistics,
+                    decodeSeconds: outcome.decodeSeconds,
                     encodeSeconds: outcome.encodeSeconds))
         }
     }

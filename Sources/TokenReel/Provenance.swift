@@ -111,12 +111,22 @@ extension Pipeline {
             case .rate(let rate): ("fps", .number(rate))
             case .count(let count): ("frames", .integer(count))
             case .keyframes: ("frames", .string("keyframes"))
+            case .spread(let spread):
+                (
+                    "spread",
+                    JSONValue.members([
+                        "fps": spread.rate.map(JSONValue.number), "frames": spread.count.map(JSONValue.integer),
+                        "at_least": .integer(spread.bounds.lowerBound), "at_most": .integer(spread.bounds.upperBound),
+                        "multiple": .integer(spread.multiple), "placement": .string(spread.placement.rawValue),
+                    ])
+                )
             case .times(let times): ("times", .array(times.map(JSONValue.number)))
             }
         return JSONValue.members([
             key: value, "start": decodeOptions.start.map(JSONValue.number),
             "end": decodeOptions.end.map(JSONValue.number), "stream": decodeOptions.stream.map(JSONValue.integer),
-            "rows": .integer(encoder.rows), "columns": .integer(encoder.columns),
+            "rows": encoder.fitsVideos ? nil : .integer(encoder.rows),
+            "columns": encoder.fitsVideos ? nil : .integer(encoder.columns),
         ]).text
     }
 }

@@ -35,9 +35,25 @@ public enum FrameSampling: Sendable, Equatable {
     case count(Int)
     /// The frames that the container marks as key frames.
     case keyframes
+    /// A number of frames that follows from how many there are, chosen by their index.
+    case spread(FrameSpread)
     /// The frames on screen at these times, which ascend: seconds on the stream's own clock, as ``VideoFrame/pts`` has
     /// them.
     case times([Double])
+}
+
+extension FrameSampling {
+    /// Whether frames are best chosen once all are known.
+    var prefersWhole: Bool { if case .spread = self { true } else { needsEnd } }
+
+    /// Whether frames can't be chosen before the end is known.
+    var needsEnd: Bool {
+        switch self {
+        case .count: true
+        case .spread(let spread): spread.count != nil
+        case .all, .rate, .keyframes, .times: false
+        }
+    }
 }
 
 /// The size of the pictures to return.
@@ -88,6 +104,10 @@ public struct DecodeOptions: Sendable {
             throw refuse("\(rate) frames per second", "above 0 and up to 1000", "--fps")
         case .count(let count) where count < 1:
             throw refuse("\(count) frames", "1 or more", "--frames")
+        case .spread(let spread) where !(spread.rate.map { $0 > 0 && $0 <= 1000 } ?? true):
+            throw refuse("\(spread.rate ?? 0) frames per second", "above 0 and up to 1000", "--fps")
+        case .spread(let spread) where !(spread.count.map { $0 >= 1 } ?? true):
+            throw refuse("\(spread.count ?? 0) frames", "1 or more", "--frames")
         case .times(let times) where !zip(times, times.dropFirst()).allSatisfy(<) || !times.allSatisfy(\.isFinite):
             throw TokenReelError(
                 .invalidArgument, subject: "sampling", found: "times that do not ascend", allowed: "ascending seconds")

@@ -26,19 +26,21 @@ package struct OpenModel: Sendable {
         textFolder = queryFolder ?? folder
         var encoder: any FrameEncoder
         if let folder {
-            encoder = try VisionTower(folder, options: try options.towerOptions())
+            encoder = try folder.encoder(try options.towerOptions())
         } else {
             let (rows, columns) = try options[.grid]?.pair() ?? (14, 14)
             encoder = try DescriptorEncoder(rows: rows, columns: columns)
         }
-        for key in [.layer, .space, .saliency] as [PipelineOptions.Key] where folder == nil && options[key] != nil {
+        for key in [.layer, .space, .saliency, .leastPixels, .mostPixels] as [PipelineOptions.Key]
+        where folder == nil && options[key] != nil {
             throw TokenReelError(
                 .invalidArgument, subject: "option \(key.rawValue)", found: "an option for a model without one",
                 remedy: "name a checkpoint folder with model")
         }
         if folder != nil, options[.grid] != nil {
             throw TokenReelError(
-                .invalidArgument, subject: "option grid", found: "a grid for the built-in encoder together with a model",
+                .invalidArgument, subject: "option grid",
+                found: "a grid for the built-in encoder together with a model",
                 remedy: "leave one of them out")
         }
         if let queryFolder {
@@ -59,7 +61,7 @@ package struct OpenModel: Sendable {
     ) throws(TokenReelError) -> Pipeline {
         let options = try options.overridden(by: call)
         var pipeline = Pipeline(encoder: encoder)
-        try options.setSampling(&pipeline.decodeOptions)
+        try options.setSampling(&pipeline)
         try options.setMethod(&pipeline)
         let threads = try options[.threads]?.count() ?? ProcessInfo.processInfo.activeProcessorCount
         pipeline.decodeOptions.threads = threads
@@ -88,17 +90,25 @@ extension PipelineOptions {
         tower.space = try self[.space]?.choice(of: FeatureSpace.self)
         if let value = self[.precision] { tower.precision = try value.choice(of: Precision.self) }
         if let value = self[.saliency] { tower.saliency = try value.choice(of: SaliencySource.self) }
+        tower.leastPixels = try self[.leastPixels]?.count()
+        tower.mostPixels = try self[.mostPixels]?.count()
         return tower
     }
 
-    fileprivate func setSampling(_ decoding: inout DecodeOptions) throws(TokenReelError) {
-        if let value = self[.fps] { decoding.sampling = .rate(try value.number()) }
-        if let value = self[.frames] { decoding.sampling = try value.count(or: "all").map { .count($0) } ?? .all }
-        if let value = self[.keyframes], try value.flag() { decoding.sampling = .keyframes }
-        decoding.start = try self[.start]?.number()
-        decoding.end = try self[.end]?.number()
-        decoding.stream = try self[.stream]?.integer()
-        decoding.limits = try limits()
+    fileprivate func setSampling(_ pipeline: inout Pipeline) throws(TokenReelError) {
+        if let value = self[.fps] { pipeline.sample(.rate(try value.number())) }
+        if let value = self[.frames] {
+            if let count = try value.count(or: "all") {
+                pipeline.sample(.count(count))
+            } else {
+                pipeline.decodeOptions.sampling = .all
+            }
+        }
+        if let value = self[.keyframes], try value.flag() { pipeline.decodeOptions.sampling = .keyframes }
+        pipeline.decodeOptions.start = try self[.start]?.number()
+        pipeline.decodeOptions.end = try self[.end]?.number()
+        pipeline.decodeOptions.stream = try self[.stream]?.integer()
+        pipeline.decodeOptions.limits = try limits()
     }
 
     fileprivate func setMethod(_ pipeline: inout Pipeline) throws(TokenReelError) {

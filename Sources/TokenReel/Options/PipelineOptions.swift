@@ -4,6 +4,8 @@ package import TokenCore
 package struct PipelineOptions: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case model, layer, space, saliency, precision, grid
+        case leastPixels = "least_pixels"
+        case mostPixels = "most_pixels"
         case queryModel = "query_model"
         case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
@@ -24,7 +26,9 @@ package struct PipelineOptions: Sendable {
     }
 
     /// What decides which model is read.
-    static let modelKeys: Set<Key> = [.model, .queryModel, .layer, .space, .saliency, .precision, .grid]
+    static let modelKeys: Set<Key> = [
+        .model, .queryModel, .layer, .space, .saliency, .precision, .leastPixels, .mostPixels, .grid,
+    ]
     /// Options of which one takes the place of another.
     private static let alternatives: [Set<Key>] = [
         [.keep, .tokens, .perFrame], [.fps, .frames, .keyframes], [.query, .queryImage, .queryEmbedding],
@@ -145,7 +149,8 @@ struct OptionValue: Sendable {
         return value
     }
 
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice {
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice
+    {
         guard let choice = tree.string.flatMap(Choice.init(rawValue:)) else {
             throw invalid(Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
@@ -163,7 +168,8 @@ struct OptionValue: Sendable {
 
     /// Two counts, such as `[14, 14]`.
     func pair() throws(TokenReelError) -> (Int, Int) {
-        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer, let second = sides[1].integer
+        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer,
+            let second = sides[1].integer
         else { throw invalid("[rows, columns]") }
         return (first, second)
     }

@@ -17,12 +17,6 @@ package struct RotaryFacts: Sendable, Equatable {
     /// Patches along each side of a token.
     package let spatialMergeSize: Int
 
-    /// What grids of these models say about themselves, for readers of the tokens to know too.
-    package static let keys: Set = [
-        "family", "fps", "frame_indices", "grid_thw", "patch_size", "spatial_merge_size", "temporal_patch_size",
-        "tokens_per_second", "video_fps",
-    ]
-
     /// Reads them from the strings of a grid or token file; nil for models without such positions.
     ///
     /// A video of unknown rate counts as one of 24 frames a second, as in the models' own processors.

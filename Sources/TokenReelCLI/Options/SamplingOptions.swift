@@ -56,7 +56,7 @@ struct FrameCountArgument: ExpressibleByArgument {
 
 /// Which frames to take from a video and how to cut them into patches.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "Frames per second to take. (default: 1)")
+    @Option(help: "Frames per second to take. (default: 1, or the model's own)")
     var fps: Double?
 
     @Option(help: ArgumentHelp("Take that many frames spread evenly, or all.", valueName: "N|all"))
@@ -86,7 +86,13 @@ struct SamplingOptions: ParsableArguments {
     /// A pipeline with these settings, model and limits.
     func pipeline(_ model: ModelOptions, _ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
         var pipeline = Pipeline(encoder: try model.paired(try encoder(model)))
-        pipeline.decodeOptions.sampling = keyframes ? .keyframes : frames?.sampling ?? .rate(fps ?? 1)
+        if let fps { pipeline.sample(.rate(fps)) }
+        switch frames?.sampling {
+        case .count(let count): pipeline.sample(.count(count))
+        case let sampling?: pipeline.decodeOptions.sampling = sampling
+        case nil: break
+        }
+        if keyframes { pipeline.decodeOptions.sampling = .keyframes }
         pipeline.decodeOptions.start = start?.seconds
         pipeline.decodeOptions.end = end?.seconds
         pipeline.decodeOptions.stream = stream
