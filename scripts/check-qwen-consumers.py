@@ -3,15 +3,18 @@
 
     check-qwen-consumers.py make FAMILY FOLDER      a tiny random checkpoint with a tokenizer, a video of noise for
                                                     it, and the token grid that its tower makes of that
-    check-qwen-consumers.py compare FOLDER TOKENS   logits by both ways of splicing; of all tokens also from the pixels
+    check-qwen-consumers.py compare FOLDER TOKENS [CLIP]
+                                                    logits by both ways of splicing; of all tokens also from the pixels,
+                                                    those of noise or of the clip that the file was made from
     check-qwen-consumers.py rules FOLDER TOKENS     what SGLang and llama.cpp are given, against what they accept
 
-FAMILY is qwen2.5-vl or qwen3-vl. Needs torch and transformers 5. All logits are of the whole prompt, in float32, and
-differences are shares of the largest. The rules are those in the sources of SGLang 0.5.23 and llama.cpp: they are
-followed here step by step, since neither program runs here.
+FAMILY is qwen2.5-vl or qwen3-vl. Needs torch, torchvision and transformers 5, and the ffmpeg command for a clip. All
+logits are of the whole prompt, in float32, and differences are shares of the largest. The rules are those in the sources
+of SGLang 0.5.23 and llama.cpp: they are followed here step by step, since neither program runs here.
 """
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from dataclasses import replace
@@ -20,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
@@ -83,6 +87,12 @@ def make(family: str, folder: Path) -> None:
 
     patches = GRID[0] * GRID[1] * GRID[2]
     side = config.vision_config.patch_size
+    # Few tokens: of a frame for Qwen2.5-VL, of a whole video for Qwen3-VL.
+    kind, most = ((transformers.Qwen3VLVideoProcessor, 200) if family == "qwen3-vl"
+                  else (transformers.Qwen2VLVideoProcessor, 24))
+    token = (2 * side) ** 2
+    kind(size={"shortest_edge": 4 * token, "longest_edge": most * token}, patch_size=side).save_pretrained(
+        folder / "checkpoint")
     # Every patch of a temporal group differs a little from that of the group before.
     change = torch.randn(GRID[0], patches // GRID[0], 3 * 2 * side * side).cumsum(0).flatten(0, 1)
     pixels = {"pixel_values_videos": change, "video_grid_thw": torch.tensor([GRID])}
@@ -105,7 +115,19 @@ def load(folder: Path, tokens: str):
     return model, AutoTokenizer.from_pretrained(checkpoint), read_qwen(tokens, "pt")
 
 
-def compare(folder: Path, tokens: str) -> dict:
+def pixels_of(folder: Path, tokens: str, clip: str | None) -> dict[str, torch.Tensor]:
+    """What the model's vision tower takes in: the noise, or a clip as the model's own processor cuts it up."""
+    if clip is None:
+        return load_file(folder / "pixels.safetensors")
+    with safe_open(tokens, "pt") as file:
+        indices = [int(index) for index in file.metadata()["frame_indices"].split(",")]
+    pictures = importlib.import_module("check-consumers").frames(clip, [index / 25 for index in indices])
+    video = torch.as_tensor(np.stack(pictures)).permute(0, 3, 1, 2)
+    processor = transformers.AutoVideoProcessor.from_pretrained(folder / "checkpoint")
+    return dict(processor([video], do_sample_frames=False, return_tensors="pt"))
+
+
+def compare(folder: Path, tokens: str, clip: str | None = None) -> dict:
     model, tokenizer, video = load(folder, tokens)
     text = text_ids(tokenizer, PROMPTS[video.family], video.family)
     inputs = qwen_inputs(model, tokenizer, text, video, PATHS[0])
@@ -125,13 +147,15 @@ def compare(folder: Path, tokens: str) -> dict:
     in_line = inputs | {"position_ids": torch.arange(figures["ids"]).expand(3, 1, -1)}
     figures["with_text_positions"] = difference(model(**in_line).logits)
 
-    pixels = load_file(folder / "pixels.safetensors")
-    if len(video.streams[0]) == np.prod(GRID) // 4:
+    with safe_open(tokens, "pt") as file:
+        facts = file.metadata()
+    pixels = pixels_of(folder, tokens, clip)
+    if 4 * len(video.streams[0]) == int(pixels["video_grid_thw"].prod()):
         ids = inputs["input_ids"]
         own = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **pixels,
                "mm_token_type_ids": 2 * (ids == model.config.video_token_id).int()}
         if video.family == "qwen2.5-vl":
-            own["second_per_grid_ts"] = torch.tensor([2 / FPS])
+            own["second_per_grid_ts"] = torch.tensor([2 / float(facts["fps"])])
         positions = {name: own[name] for name in own if name not in ["attention_mask", "pixel_values_videos"]}
         expected = model.model.get_rope_index(**positions)[0]
         figures["wrong_positions"] = int((expected != inputs["position_ids"]).sum())
@@ -195,8 +219,8 @@ if __name__ == "__main__":
         match sys.argv[1:]:
             case ["make", family, folder] if family in QWEN_MODELS:
                 make(family, Path(folder))
-            case ["compare", folder, tokens]:
-                print(json.dumps(compare(Path(folder), tokens)))
+            case ["compare", folder, tokens, *clip] if len(clip) <= 1:
+                print(json.dumps(compare(Path(folder), tokens, *clip)))
             case ["rules", folder, tokens]:
                 model, tokenizer, video = load(Path(folder), tokens)
                 print(json.dumps({"sglang": sglang_rules(model.config, tokenizer, video),

@@ -14,7 +14,9 @@ struct Python {
     }
 
     /// Runs a program of this package, leaving no compiled files beside it.
-    func run(_ program: String, _ arguments: String...) throws -> CommandRun {
+    func run(_ program: String, _ arguments: String...) throws -> CommandRun { try run(program, arguments) }
+
+    func run(_ program: String, _ arguments: [String]) throws -> CommandRun {
         try run(["-B", SharedFiles.package.appending(path: program).path] + arguments)
     }
 
