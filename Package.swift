@@ -76,7 +76,7 @@ let package = Package(
         tests("VideoDecoding"),
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
-        tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
+        tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"], exclude: ["Positions/Fixtures"]),
         tests("TokenReelC", exclude: ["Programs"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],

@@ -59,6 +59,6 @@ extension Pipeline {
             guard case .fixed(let size) = codebook else { return nil }
             return min(size, shape.tokenCount)
         }
-        return try request.budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
+        return try request.count(of: shape)
     }
 }

@@ -37,6 +37,8 @@ public struct Pipeline: Sendable {
     public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
+    public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -228,10 +230,16 @@ public struct Pipeline: Sendable {
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence = try stored(exact, reduction, of: grid)
+        var sequence = try stored(exact, reduction, of: grid)
         let quality = ReductionQuality.measure(
             reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
         clock.stop()
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
+        for (key, value) in encoded.facts { metadata[key] = value }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
@@ -246,9 +254,6 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = if let input { try provenance(of: input) } else { try provenance() }
-        metadata["query"] = queryDescription
-        for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
 }

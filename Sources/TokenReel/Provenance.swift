@@ -15,6 +15,8 @@ extension Pipeline {
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["query"] = queryDescription
         if !input.isGrid { strings.merge(encoderProvenance) { _, fact in fact } }
+        let family = if case .grid(let file) = input.content { file.metadata["family"] } else { strings["family"] }
+        if family.flatMap(RotaryFacts.Family.init) != nil { strings["position_rule"] = positionRule.rawValue }
         return strings
     }
 
@@ -96,6 +98,7 @@ extension Pipeline {
             "name": .string(method), "parameters": .object(values), "codebook": codebook,
             "as_published": request.asPublished ? .boolean(true) : nil,
             "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
+            "grid_preserving": request.isGridPreserving ? .boolean(true) : nil,
             "order": request.order == .reading ? nil : .string(request.order.rawValue),
         ]).text
     }

@@ -121,6 +121,8 @@ extension PipelineOptions {
             try value.count(or: "auto").map { .fixed($0) } ?? .auto
         }
         if let value = self[.order] { pipeline.request.order = try value.choice(of: TokenOrder.self) }
+        pipeline.request.isGridPreserving = try self[.gridPreserving]?.flag() ?? false
+        if let value = self[.positions] { pipeline.positionRule = try value.choice(of: PositionRule.self) }
         if let value = self[.quantize] { pipeline.quantization = try TokenQuantization(try value.text()) }
         pipeline.request.asPublished = try self[.asPublished]?.flag() ?? false
         pipeline.request.allowSubstitute = try self[.allowSubstitute]?.flag() ?? false

@@ -7,8 +7,9 @@ package struct PipelineOptions: Sendable {
         case leastPixels = "least_pixels"
         case mostPixels = "most_pixels"
         case queryModel = "query_model"
-        case method, set, keep, tokens, codebook, order, quantize
+        case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
+        case gridPreserving = "grid_preserving"
         case query
         case queryImage = "query_image"
         case queryEmbedding = "query_embedding"
