@@ -17,7 +17,7 @@ struct TokenReelCommand: ParsableCommand {
         version: ProductVersion.current,
         subcommands: [
             ReduceCommand.self, EncodeCommand.self, CompareCommand.self, InspectCommand.self, MethodsCommand.self,
-            DoctorCommand.self,
+            ServeCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -303,4 +303,4 @@ extension UnsafeMutablePointer<AVStream> {
 }
 
 /// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
-private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
+let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
