@@ -37,8 +37,8 @@ extension Pipeline {
             try rehearse(recipe())
             var options = decodeOptions
             options.cancellation = request.cancellation
-            let decoder: VideoDecoder
-            do { decoder = try VideoDecoder(source, options: options) } catch { throw input.restated(error) }
+            let decoder: any FrameStream
+            do { decoder = try source.open(options) } catch { throw input.restated(error) }
             video = decoder.info
             if let frames = decoder.expectedFrames {
                 let encoder: any FrameEncoder

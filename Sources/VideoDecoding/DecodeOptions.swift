@@ -26,7 +26,7 @@ public enum VideoSource: Sendable {
 ///
 /// The choice follows from the timestamps alone, so it does not depend on how the decoder gets to the frames. Times
 /// count from the first frame that the stream shows, and no frame is returned twice.
-public enum FrameSampling: Sendable, Equatable {
+public enum FrameSampling: Sendable, Equatable, Codable {
     /// Every frame.
     case all
     /// The frame on screen at `start + k / rate` for k = 0, 1, …, in frames per second.
@@ -57,7 +57,7 @@ extension FrameSampling {
 }
 
 /// The size of the pictures to return.
-public enum FrameSize: Sendable, Equatable {
+public enum FrameSize: Sendable, Equatable, Codable {
     /// Upright and with square pixels, otherwise as stored.
     case display
     /// Upright and scaled to this size, whatever the shape of the video.
@@ -134,7 +134,7 @@ public struct DecodeOptions: Sendable {
 }
 
 /// How a decoder went through its input.
-public enum DecodeStrategy: String, Sendable {
+public enum DecodeStrategy: String, Sendable, Codable {
     /// Every frame was decoded, from the first to the last.
     case readThrough = "read-through"
     /// Groups of pictures without a wanted frame, and pictures that no wanted frame needs, were left out.
@@ -144,7 +144,7 @@ public enum DecodeStrategy: String, Sendable {
 }
 
 /// What decoding took, and what was odd about the input.
-public struct DecodeStatistics: Sendable {
+public struct DecodeStatistics: Sendable, Codable {
     /// Packets of the chosen stream that went to the decoder.
     public internal(set) var packetsRead = 0
     /// Pictures that the decoder put out.

@@ -36,7 +36,7 @@ struct VideoEncoder {
 
     /// The grid of a whole video.
     func encode(
-        _ source: VideoSource, progress: ((_ frames: Int, _ expected: Int?) -> Void)?
+        _ source: any FrameSource, progress: ((_ frames: Int, _ expected: Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
         let queue = BoundedQueue<Event>(capacity: Self.framesAhead)
         let thread = DedicatedThread { [options] in Self.decode(source, options, into: queue) }
@@ -51,11 +51,13 @@ struct VideoEncoder {
         return try outcome.get()
     }
 
-    private static func decode(_ source: VideoSource, _ options: DecodeOptions, into queue: BoundedQueue<Event>) {
+    private static func decode(
+        _ source: any FrameSource, _ options: DecodeOptions, into queue: BoundedQueue<Event>
+    ) {
         var clock = Stopwatch()
         do throws(TokenReelError) {
             clock.start()
-            let decoder = try VideoDecoder(source, options: options)
+            let decoder = try source.open(options)
             clock.stop()
             guard queue.send(.opened(decoder.info, VideoOutline(decoder))) else { return }
             while true {
