@@ -59,7 +59,7 @@ public struct PairedEncoder: FrameEncoder {
 
     /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        var encoded = try main.encode(fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
+        var encoded = try main.encode(main.fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
         let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
         encoded.patchEmbeddings = resampler.map(
             try second.encode(seen, signals: []).tokens, channels: second.channels)
@@ -68,19 +68,9 @@ public struct PairedEncoder: FrameEncoder {
 
     /// What the first encoder sees.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        try main.picture(of: fitted(frame))
+        try main.picture(of: main.fitted(frame))
     }
 
     /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.
     public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try main.query(from: image) }
-
-    /// The frame at the size that the first encoder needs.
-    private func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        guard let size = main.frameSize else { return frame }
-        try check(frame)
-        return FrameResampler(
-            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
-            height: size.height
-        ).resampled(frame)
-    }
 }

@@ -14,6 +14,8 @@ package struct PipelineOptions: Sendable {
         case allowSubstitute = "allow_substitute"
         case fps, frames, keyframes, start, end, stream
         case sourceName = "source_name"
+        case window
+        case maxLatency = "max_latency"
         case threads
         case maxPixels = "max_pixels"
         case maxFrames = "max_frames"

@@ -30,12 +30,20 @@ class CallOptions(TypedDict, total=False):
     end: float | None
     stream: int | None
     source_name: str | None
+    window: int | None
+    max_latency: float | None
     threads: int | None
     max_pixels: int | None
     max_frames: int | None
     max_bytes: int | None
     max_grid_bytes: int | None
     max_seconds: float | None
+
+
+class StreamOptions(CallOptions, total=False):
+    """Options of a stream."""
+
+    query: str | None
 
 
 class ModelOptions(CallOptions, total=False):
