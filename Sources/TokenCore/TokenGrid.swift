@@ -64,8 +64,9 @@ public struct TokenGrid: Sendable {
     ///
     /// It belongs to no place in the video, so it is never reduced and never counted.
     public let newline: [Float]?
-    /// Of each further stream, `[frames, rows, columns, channels]`: vectors that the model takes in beside the tokens in
-    /// deeper layers, as Qwen3-VL's language model does with DeepStack. What happens to the tokens happens to them.
+    /// Of each further stream, `[frames, rows, columns, channels]`: vectors that the model takes in beside the tokens.
+    ///
+    /// Qwen3-VL's language model adds them in its first layers (DeepStack). What happens to the tokens happens to them.
     public let deepstack: [TensorBuffer<Float>]
 
     /// Puts a grid together from its parts.

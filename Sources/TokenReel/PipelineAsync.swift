@@ -5,7 +5,9 @@ internal import VideoDecoding
 extension Pipeline {
     /// Runs all stages on a thread of their own; cancelling the task ends them.
     ///
-    /// - Parameter name: A name to write into the metadata instead of the input's own.
+    /// - Parameters:
+    ///   - source: A video or a grid.
+    ///   - name: A name to write into the metadata instead of the input's own.
     /// - Throws: ``TokenReelError``, as ``reduce(_:progress:)``.
     public func reduced(_ source: InputSource, name: String? = nil) async throws(TokenReelError) -> ReducedInput {
         try await reduced(source, name: name, progress: nil)

@@ -61,7 +61,9 @@ extension Pipeline {
 
     /// Names a query by its file, for ``queryDescription``.
     ///
-    /// - Parameter kind: What the file holds, `image` or `embedding`.
+    /// - Parameters:
+    ///   - kind: What the file holds, `image` or `embedding`.
+    ///   - path: The file.
     /// - Throws: ``TokenReelError/Code/unreadableInput``.
     public static func describeQuery(_ kind: String, path: String) throws(TokenReelError) -> String {
         JSONValue.members([

@@ -100,8 +100,9 @@ struct DecodePlan {
     ) throws(TokenReelError) -> () throws(TokenReelError) -> Demuxer {
         let limits = options.limits
         if case .url(let address) = source {
+            let input = try NamedInput(address: address)
             return { () throws(TokenReelError) in
-                try Demuxer(address: address, stream: options.stream, limits: limits, watch: watch)
+                try Demuxer(input, stream: options.stream, limits: limits, watch: watch)
             }
         }
         let needsWhole = if case .count = options.sampling { true } else { false }

@@ -90,8 +90,10 @@ extension Pipeline {
     /// ``method``, ``parameters`` and the request's budget are not used.
     ///
     /// - Parameters:
+    ///   - input: What is encoded.
     ///   - methods: Names of recipes; nil for all there are.
     ///   - budgets: At least one.
+    ///   - languageModel: The model whose prefill is counted.
     ///   - encoding: Told about the decoding of the input.
     ///   - reducing: Told before each reduction; called on this thread.
     /// - Throws: What ``encode(_:progress:)`` throws; ``TokenReelError/Code/invalidArgument`` for an unknown method or an

@@ -25,7 +25,11 @@ public final class OpenInput: Sendable {
 
     /// Opens an input.
     ///
-    /// - Parameter name: A name to write into files.
+    /// - Parameters:
+    ///   - source: Where the bytes are.
+    ///   - name: A name to write into files.
+    ///   - limits: The most that reading a pipe or a grid may cost.
+    ///   - cancellation: Ends the wait for a pipe.
     /// - Throws: ``TokenReelError/Code/unreadableInput`` and others of ``TokenGridFile``;
     ///   ``TokenReelError/Code/limitExceeded`` for a pipe that delivers more than `limits.inputBytes` or nothing for
     ///   `limits.stallSeconds`; ``TokenReelError/Code/cancelled``.

@@ -62,7 +62,10 @@ public struct TokenSequence: Sendable {
 
     /// The same with tokens as they come back from few bits; further streams stay numbers.
     ///
-    /// - Parameter importance: `[count]`: what is spent on bits goes to the largest first.
+    /// - Parameters:
+    ///   - quantization: The scheme.
+    ///   - importance: `[count]`: what is spent on bits goes to the largest first.
+    ///   - workers: Threads to use; never changes a result.
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the tokens are too large for the scheme.
     public func quantized(
         by quantization: TokenQuantization, importance: [Float], workers: Int = 1

@@ -11,7 +11,11 @@ extension TokenSequence {
     /// The bytes depend on the tokens, `metadata` and `dtype` alone. At any moment `path` holds what was there before or
     /// the whole new file.
     ///
-    /// - Parameter metadata: Strings to store besides `format` and `version`.
+    /// - Parameters:
+    ///   - path: The file; its folder must exist.
+    ///   - metadata: Strings to store besides `format` and `version`.
+    ///   - dtype: How the tokens are stored.
+    ///   - cancellation: Ends the work early when raised.
     /// - Throws: ``TokenReelError/Code/inputOutput``, ``TokenReelError/Code/cancelled``.
     public func write(
         to path: String, metadata: [String: String] = [:], dtype: TokenDType = .f16, cancellation: Cancellation? = nil

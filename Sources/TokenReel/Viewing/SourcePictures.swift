@@ -48,7 +48,10 @@ public struct SourcePictures: Sendable {
     ///
     /// A frame whose time the video does not reach is left out.
     ///
-    /// - Parameter edge: Pixels of the longer edge at most.
+    /// - Parameters:
+    ///   - frames: Numbers of frames of the grid, ascending.
+    ///   - edge: Pixels of the longer edge at most.
+    ///   - body: Gets each number with its picture.
     /// - Throws: ``TokenReelError`` as ``VideoDecoder`` does, and what `body` throws.
     public func forEach(
         of frames: [Int], edge: Int, _ body: (_ frame: Int, _ picture: VideoFrame) throws(TokenReelError) -> Void

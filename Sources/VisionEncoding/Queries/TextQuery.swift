@@ -53,7 +53,7 @@ public struct TextQuery: Sendable {
         channels = textTower.channels
         words = Rows.normalized(
             TensorBuffer(try Query(vectors: vectors, channels: channels).vectors), channels: channels)
-        sign = folder.configuration.modelType.family == .clip ? -1 : 1
+        sign = folder.configuration.text?.family == .clip ? -1 : 1
     }
 
     /// `[T * H * W]`: how well each token of a grid answers; higher is better, about -1…1.
