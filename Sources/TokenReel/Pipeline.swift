@@ -44,6 +44,8 @@ public struct Pipeline: Sendable {
     public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
+    /// Whether the report says how well the tokens stand for the grid, which can take longer than the reduction.
+    package var measuresQuality = true
 
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
@@ -191,7 +193,8 @@ public struct Pipeline: Sendable {
     /// Blocks, as ``reduce(_:progress:)`` does.
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
-    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput
+    {
         try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 
@@ -213,8 +216,10 @@ public struct Pipeline: Sendable {
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
         let sequence = try stored(exact, reduction, of: grid)
-        let quality = ReductionQuality.measure(
-            reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+        let quality =
+            measuresQuality
+            ? ReductionQuality.measure(reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+            : .unmeasured
         clock.stop()
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)

@@ -107,7 +107,8 @@ public func reduceFile(
         let options = try parsed(settings)
         let pipeline = try ModelHandle.pipeline(model, options, cancellation)
         let input = try OpenInput(
-            .file(try text(path, "path")), name: try ModelHandle.find(model).sourceName(options), limits: pipeline.decodeOptions.limits,
+            .file(try text(path, "path")), name: try ModelHandle.find(model).sourceName(options),
+            limits: pipeline.decodeOptions.limits,
             cancellation: pipeline.request.cancellation)
         return ReductionResult(try pipeline.reduce(input))
     }

@@ -77,7 +77,7 @@ final class ReductionStream: Sendable {
     /// Ends the run; what waits is lost.
     func stop() { cancellation.cancel() }
 
-    /// Takes the next segment, waiting for it at most that many seconds, or for as long as it takes if they are negative.
+    /// Takes the next segment, waiting for it at most that many seconds, or for ever if they are negative.
     ///
     /// - Throws: Why the run ended, after its last segment.
     func poll(_ seconds: Double) throws(TokenReelError) -> News {
@@ -103,7 +103,7 @@ struct PixelRows {
 
     private static let longestSide = 1 << 15
 
-    /// - Parameter stride: Bytes from one row to the next; 0 for rows without gaps, negative if the last row comes first.
+    /// - Parameter stride: Bytes from one row to the next; 0 for rows without gaps, negative if the last comes first.
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for sides and a stride that no picture has.
     init(_ start: UnsafePointer<UInt8>, _ width: Int, _ height: Int, stride: Int) throws(TokenReelError) {
         let stride = stride == 0 ? 3 * width : stride
@@ -124,7 +124,9 @@ struct PixelRows {
     func packed() -> [UInt8] {
         var pixels: [UInt8] = []
         pixels.reserveCapacity(3 * width * height)
-        for row in 0..<height { pixels.append(contentsOf: UnsafeBufferPointer(start: start + row * stride, count: 3 * width)) }
+        for row in 0..<height {
+            pixels.append(contentsOf: UnsafeBufferPointer(start: start + row * stride, count: 3 * width))
+        }
         return pixels
     }
 }

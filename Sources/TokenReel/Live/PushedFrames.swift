@@ -1,7 +1,7 @@
 internal import Synchronization
 package import TokenCore
-public import VideoDecoding
-internal import VisionEncoding
+package import VideoDecoding
+package import VisionEncoding
 
 /// A live source whose frames a program hands over, one by one.
 package final class PushedFrames: LiveFrames {

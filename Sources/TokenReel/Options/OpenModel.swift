@@ -18,8 +18,8 @@ package struct OpenModel: Sendable {
 
     /// Reads what the options name; without a model takes the built-in encoder.
     ///
-    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make no
-    ///   sense.
+    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make
+    ///   no sense.
     package init(_ options: PipelineOptions) throws(TokenReelError) {
         let folder = try options.folder(.model)
         let queryFolder = try options.folder(.queryModel)
@@ -38,7 +38,8 @@ package struct OpenModel: Sendable {
         }
         if folder != nil, options[.grid] != nil {
             throw TokenReelError(
-                .invalidArgument, subject: "option grid", found: "a grid for the built-in encoder together with a model",
+                .invalidArgument, subject: "option grid",
+                found: "a grid for the built-in encoder together with a model",
                 remedy: "leave one of them out")
         }
         if let queryFolder {
@@ -66,6 +67,7 @@ package struct OpenModel: Sendable {
         pipeline.request.workers = threads
         pipeline.request.cancellation = cancellation
         pipeline.window = try options.window()
+        pipeline.measuresQuality = try options[.measure]?.flag() ?? true
         try pipeline.validate()
         try options.setQuery(&pipeline, textFolder: textFolder)
         return pipeline
@@ -73,8 +75,8 @@ package struct OpenModel: Sendable {
 
     /// A reduction of a stream of frames.
     ///
-    /// - Throws: As ``pipeline(_:cancellation:)``, and ``TokenReelError/Code/invalidArgument`` for what makes no sense for a
-    ///   stream.
+    /// - Throws: As ``pipeline(_:cancellation:)``, and ``TokenReelError/Code/invalidArgument`` for what makes no sense for
+    ///   a stream.
     package func liveReduction(
         _ call: PipelineOptions, cancellation: Cancellation
     ) throws(TokenReelError) -> LiveReduction {

@@ -14,6 +14,7 @@ package struct PipelineOptions: Sendable {
         case allowSubstitute = "allow_substitute"
         case fps, frames, keyframes, start, end, stream
         case sourceName = "source_name"
+        case measure
         case window
         case maxLatency = "max_latency"
         case threads
@@ -38,8 +39,8 @@ package struct PipelineOptions: Sendable {
 
     /// Reads an object; what an option stands for is checked when it is used.
     ///
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that comes
-    ///   twice, and two that exclude each other.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that
+    ///   comes twice, and two that exclude each other.
     package init(json: String) throws(TokenReelError) {
         func invalid(_ found: String, _ allowed: String) -> TokenReelError {
             TokenReelError(.invalidArgument, subject: "options", found: found, allowed: allowed)
@@ -146,7 +147,8 @@ struct OptionValue: Sendable {
         return value
     }
 
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice {
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice
+    {
         guard let choice = tree.string.flatMap(Choice.init(rawValue:)) else {
             throw invalid(Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
@@ -164,7 +166,8 @@ struct OptionValue: Sendable {
 
     /// Two counts, such as `[14, 14]`.
     func pair() throws(TokenReelError) -> (Int, Int) {
-        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer, let second = sides[1].integer
+        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer,
+            let second = sides[1].integer
         else { throw invalid("[rows, columns]") }
         return (first, second)
     }

@@ -60,8 +60,8 @@ def library() -> ctypes.CDLL:
     try:
         loaded = ctypes.CDLL(path)
     except OSError as error:
-        raise ImportError(f"{error}; tokenreel needs the shared libraries of FFmpeg (libavformat, libavcodec, "
-                          "libswscale) and OpenBLAS, on Debian and Ubuntu the packages ffmpeg and libopenblas0") from error
+        needs = "the shared libraries of FFmpeg and OpenBLAS, on Debian and Ubuntu the packages ffmpeg and libopenblas0"
+        raise ImportError(f"{error}; tokenreel needs {needs}") from error
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(loaded, "tokenreel_" + name)
         function.restype, function.argtypes = result, arguments

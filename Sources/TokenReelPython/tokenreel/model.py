@@ -33,13 +33,14 @@ class Model:
         self._handle = made("model", "open", encoded({"model": folder, **given}))
 
     def reduce(
-        self, source: Any, *, query: Any = None, signals: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+        self, source: Any, *, query: Any = None, signals: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Reduces a video or a token grid.
 
-        `source` is a path, or the tokens of a grid made elsewhere: [T, H, W, D], or [T, N, D] with square N, as an array
-        of numpy, a tensor of torch, or anything that speaks DLPack. Tokens in float32 without gaps on the CPU are not
-        copied. `signals` are other tensors of a grid file by name: "saliency", "frame_times", "patch_embeddings", ….
+        `source` is a path, or the tokens of a grid made elsewhere: [T, H, W, D], or [T, N, D] with square N, as an
+        array of numpy, a tensor of torch, or anything that speaks DLPack. Tokens in float32 without gaps on the CPU are
+        not copied. `signals` are other tensors of a grid file by name: "saliency", "frame_times", "patch_embeddings", ….
 
         `query` is what to look for: words, or embeddings [M, D].
 

@@ -33,8 +33,8 @@ def video_embeddings(result: Result) -> numpy.ndarray:
     """
     model, space = result.metadata.get("model", ""), result.metadata.get("space")
     if not model.startswith("llava_onevision ") or space == "tower" or "newline" not in result:
-        raise ValueError(f"tokens of \"{model}\" in {space or 'its own'} space, which LLaVA-OneVision's language model can't "
-                         "read; reduce with its checkpoint, in pooled space")
+        raise ValueError(f"tokens of \"{model}\" in {space or 'its own'} space, which LLaVA-OneVision's language model "
+                         "can't read; reduce with its checkpoint, in pooled space")
     return numpy.concatenate([result.tokens, result["newline"][None]])
 
 
@@ -47,7 +47,7 @@ def for_transformers(result: Result, model: Any, tokenizer: Any, question: str) 
     """What `model(...)` and `model.generate(...)` of LlavaOnevisionForConditionalGeneration take.
 
     `question` may be a whole prompt with <video> in it. The tokens stand among the words' embeddings, so generate()
-    returns the answer alone.
+    gives the answer alone.
     """
     import torch
 
@@ -61,7 +61,8 @@ def for_transformers(result: Result, model: Any, tokenizer: Any, question: str) 
         raise ValueError(f"the prompt has the video's place {len(places)} times; it takes one <video>")
     words = model.get_input_embeddings()(ids.to(model.device))
     embeddings = torch.cat([words[: places[0]], tokens.to(words), words[places[0] + 1 :]])[None]
-    return {"inputs_embeds": embeddings, "attention_mask": torch.ones(embeddings.shape[:2], dtype=torch.long).to(words.device)}
+    mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=words.device)
+    return {"inputs_embeds": embeddings, "attention_mask": mask}
 
 
 def for_vllm(result: Result, question: str) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def for_vllm(result: Result, question: str) -> dict[str, Any]:
     """
     import torch
 
-    return {"prompt": prompt(question, "image"), "multi_modal_data": {"image": [torch.from_numpy(video_embeddings(result))]}}
+    tokens = torch.from_numpy(video_embeddings(result))
+    return {"prompt": prompt(question, "image"), "multi_modal_data": {"image": [tokens]}}
 
 
 def for_vllm_server(result: Result, question: str, model: str, dtype: str = "f2", **parameters: Any) -> dict[str, Any]:

@@ -29,7 +29,8 @@ class Stream:
         """Whether the last segment has been taken."""
 
     def push(self, frame: Any, seconds: float) -> None:
-        """Hands over a frame, [H, W, 3] bytes in red, green and blue, shown at `seconds`, which rise from frame to frame.
+        """Hands over a frame, [H, W, 3] bytes in red, green and blue, shown at `seconds`, which rise from frame to
+        frame.
 
         Waits while four frames wait to be encoded. Raises what made the work fail.
         """

@@ -63,6 +63,11 @@ class ReducingTests(unittest.TestCase):
             self.assertEqual(again.metadata, result.metadata)
             self.assertIsNone(again.report)
 
+    def test_figures_of_quality_can_be_left_out(self) -> None:
+        result = self.model.reduce(self.grid, measure=False)
+        self.assertIsNone(result.report["quality"]["coverage"])
+        numpy.testing.assert_array_equal(result.tokens, self.result.tokens)
+
     def test_the_same_numbers_in_any_form_give_the_same_tokens(self) -> None:
         wide = self.grid.astype("f8")
         forms = {
@@ -181,6 +186,9 @@ class ReducingTests(unittest.TestCase):
             self.result["nothing"]
 
     def test_an_interrupt_ends_the_work(self) -> None:
+        # Whoever started the tests may have had the signal ignored.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         with tempfile.TemporaryDirectory() as folder:
             silent = Path(folder) / "pipe"
             os.mkfifo(silent)

@@ -18,7 +18,7 @@ import VideoDecoding
             {"method": "evs", "per_frame": 5, "fps": 2.5, "start": 1, "end": 9.5, "stream": 1, "threads": 3, "grid": [4, 6],
              "as_published": true, "allow_substitute": true, "order": "prefix", "max_pixels": 1000, "max_frames": 10,
              "max_bytes": 5000000000, "max_grid_bytes": 70, "max_seconds": 1.5, "window": 9, "max_latency": 2.5,
-             "source_name": "a clip"}
+             "measure": false, "source_name": "a clip"}
             """)
         #expect(pipeline.method == "evs" && pipeline.request.budget == .perFrame(5))
         #expect(pipeline.decodeOptions.sampling == .rate(2.5))
@@ -29,6 +29,7 @@ import VideoDecoding
         #expect(pipeline.request.asPublished && pipeline.request.allowSubstitute)
         #expect(pipeline.request.order == .prefix)
         #expect(pipeline.window == StreamWindow(frames: 9, seconds: 2.5))
+        #expect(!pipeline.measuresQuality)
         let limits = pipeline.decodeOptions.limits
         #expect(limits.pixelsPerFrame == 1000 && limits.sampledFrames == 10 && limits.inputBytes == 5_000_000_000)
         #expect(limits.gridBytes == 70 && limits.seconds == 1.5)
@@ -37,8 +38,10 @@ import VideoDecoding
 
     @Test(
         arguments: [
-            ("{\"fps\": 2}", "{\"frames\": 7}", FrameSampling.count(7)), ("{\"fps\": 2}", "{\"frames\": \"all\"}", .all),
-            ("{\"frames\": 7}", "{\"keyframes\": true}", .keyframes), ("{\"frames\": 7}", "{\"frames\": null}", .rate(1)),
+            ("{\"fps\": 2}", "{\"frames\": 7}", FrameSampling.count(7)),
+            ("{\"fps\": 2}", "{\"frames\": \"all\"}", .all),
+            ("{\"frames\": 7}", "{\"keyframes\": true}", .keyframes),
+            ("{\"frames\": 7}", "{\"frames\": null}", .rate(1)),
             ("{\"keyframes\": true}", "{\"fps\": 3}", .rate(3)), ("{}", "{\"keyframes\": false}", .rate(1)),
         ])
     func aCallTakesThePlaceOfTheModel(model: String, call: String, sampling: FrameSampling) throws {
