@@ -125,7 +125,7 @@ public func reduceTensors(
         let pipeline = try ModelHandle.pipeline(model, try parsed(settings), cancellation)
         let file = try TokenGridFile(
             try SafetensorsFile(tensors, count: count), name: "tensors", limits: pipeline.decodeOptions.limits)
-        return ReductionResult(try pipeline.reduce(EncodedInput(grid: file.grid, query: file.query)))
+        return ReductionResult(try pipeline.reduce(encoded: EncodedInput(grid: file.grid, query: file.query)))
     }
 }
 

@@ -50,7 +50,8 @@ import VisionEncoding
         let pipeline = try pipeline()
         let input = try OpenInput(.file(Self.clip))
         let encoded = try pipeline.encode(input)
-        let reduced = try pipeline.reduce(EncodedInput(grid: encoded.grid, metadata: ["model": "mine", "other": "no"]))
+        let reduced = try pipeline.reduce(
+            encoded: EncodedInput(grid: encoded.grid, metadata: ["model": "mine", "other": "no"]))
         let direct = try pipeline.reduce(input)
         #expect(reduced.sequence.tokens.array == direct.sequence.tokens.array)
         #expect(reduced.sequence.plan == direct.sequence.plan)
