@@ -149,3 +149,17 @@ extension DecodeStatistics {
         ])
     }
 }
+
+extension CommittedSegment {
+    /// Its place in the stream, and what it took.
+    package var json: JSONValue {
+        .members([
+            "segment": .integer(id), "first_frame": .integer(frames.lowerBound), "grid": sequence.shape.json,
+            "tokens": .members(["in": .integer(tokensIn), "out": .integer(sequence.count)]),
+            "queries": .array(queries.map(JSONValue.string)),
+            "seconds": .members([
+                "stages": .object(stages.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) })
+            ]),
+        ])
+    }
+}

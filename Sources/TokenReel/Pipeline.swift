@@ -46,6 +46,8 @@ public struct Pipeline: Sendable {
     public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
+    /// Whether the report says how well the tokens stand for the grid, which can take longer than the reduction.
+    package var measuresQuality = true
 
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
@@ -209,7 +211,7 @@ public struct Pipeline: Sendable {
     /// Blocks, as ``reduce(_:progress:)`` does.
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
-    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+    public func reduce(encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
         try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 
@@ -231,8 +233,10 @@ public struct Pipeline: Sendable {
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
         var sequence = try stored(exact, reduction, of: grid)
-        let quality = ReductionQuality.measure(
-            reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+        let quality =
+            measuresQuality
+            ? ReductionQuality.measure(reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+            : .unmeasured
         clock.stop()
         var metadata = if let input { try provenance(of: input) } else { try provenance() }
         metadata["query"] = queryDescription

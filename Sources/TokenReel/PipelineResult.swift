@@ -54,7 +54,7 @@ public struct EncodedInput: Sendable {
     /// Facts of the video; nil if the input was a grid.
     public let video: Video?
 
-    /// A grid that is in memory, for ``Pipeline/reduce(_:progress:)``.
+    /// A grid that is in memory, for ``Pipeline/reduce(encoded:progress:)``.
     ///
     /// - Parameter metadata: Of what ``TokenGridFile`` documents, the strings to pass on to the result.
     public init(grid: TokenGrid, query: Query? = nil, metadata: [String: String] = [:]) {

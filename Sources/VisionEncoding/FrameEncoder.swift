@@ -1,3 +1,4 @@
+internal import TensorOps
 public import TokenCore
 
 /// Turns pictures into grids of visual tokens.
@@ -108,6 +109,20 @@ extension FrameEncoder {
     public var showsWholeFrame: Bool { true }
     /// The whole frame as it is.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
+
+    /// A frame at the size that this encoder needs.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for a frame without pixels.
+    package func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+        guard let size = frameSize, size != (frame.width, frame.height), !frame.pixels.isEmpty else {
+            try check(frame)
+            return frame
+        }
+        return FrameResampler(
+            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
+            height: size.height
+        ).resampled(frame)
+    }
 
     /// Checks that a frame has pixels, and the size that this encoder states.
     ///

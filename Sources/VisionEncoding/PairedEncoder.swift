@@ -83,7 +83,7 @@ public struct PairedEncoder: FrameEncoder {
 
     /// Encodes a group with both models; its patch embeddings are the means of those of its frames.
     public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        let scaled = try group.map { (frame) throws(TokenReelError) in try self.scaled(frame) }
+        let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
         var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]))
         var sums: [Float] = []
         for frame in group {
@@ -98,19 +98,9 @@ public struct PairedEncoder: FrameEncoder {
 
     /// What the first encoder sees.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        try main.picture(of: scaled(frame))
+        try main.picture(of: main.fitted(frame))
     }
 
     /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.
     public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try main.query(from: image) }
-
-    /// The frame at the size that the first encoder needs.
-    private func scaled(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        guard let size = main.frameSize else { return frame }
-        try check(frame)
-        return FrameResampler(
-            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
-            height: size.height
-        ).resampled(frame)
-    }
 }

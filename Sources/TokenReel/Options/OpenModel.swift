@@ -18,8 +18,8 @@ package struct OpenModel: Sendable {
 
     /// Reads what the options name; without a model takes the built-in encoder.
     ///
-    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make no
-    ///   sense.
+    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make
+    ///   no sense.
     package init(_ options: PipelineOptions) throws(TokenReelError) {
         let folder = try options.folder(.model)
         let queryFolder = try options.folder(.queryModel)
@@ -67,9 +67,25 @@ package struct OpenModel: Sendable {
         pipeline.decodeOptions.threads = threads
         pipeline.request.workers = threads
         pipeline.request.cancellation = cancellation
+        pipeline.window = try options.window()
+        pipeline.measuresQuality = try options[.measure]?.flag() ?? true
         try pipeline.validate()
         try options.setQuery(&pipeline, textFolder: textFolder)
         return pipeline
+    }
+
+    /// A reduction of a stream of frames.
+    ///
+    /// - Throws: As ``pipeline(_:cancellation:)``, and ``TokenReelError/Code/invalidArgument`` for what makes no sense for
+    ///   a stream.
+    package func liveReduction(
+        _ call: PipelineOptions, cancellation: Cancellation
+    ) throws(TokenReelError) -> LiveReduction {
+        let pipeline = try pipeline(call, cancellation: cancellation)
+        var reduction = LiveReduction(pipeline, window: pipeline.window ?? StreamWindow())
+        reduction.sourceName = try sourceName(call)
+        try reduction.validate()
+        return reduction
     }
 
     /// The name that files get for their source.
@@ -126,6 +142,15 @@ extension PipelineOptions {
         if let value = self[.quantize] { pipeline.quantization = try TokenQuantization(try value.text()) }
         pipeline.request.asPublished = try self[.asPublished]?.flag() ?? false
         pipeline.request.allowSubstitute = try self[.allowSubstitute]?.flag() ?? false
+    }
+
+    /// How much is looked at at once; nil for all of a video.
+    fileprivate func window() throws(TokenReelError) -> StreamWindow? {
+        guard self[.window] != nil || self[.maxLatency] != nil else { return nil }
+        var window = StreamWindow()
+        if let value = self[.window] { window.frames = try value.count() }
+        window.seconds = try self[.maxLatency]?.number()
+        return window
     }
 
     fileprivate func setQuery(_ pipeline: inout Pipeline, textFolder: CheckpointFolder?) throws(TokenReelError) {

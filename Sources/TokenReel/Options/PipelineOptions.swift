@@ -17,6 +17,9 @@ package struct PipelineOptions: Sendable {
         case allowSubstitute = "allow_substitute"
         case fps, frames, keyframes, start, end, stream
         case sourceName = "source_name"
+        case measure
+        case window
+        case maxLatency = "max_latency"
         case threads
         case maxPixels = "max_pixels"
         case maxFrames = "max_frames"
@@ -41,8 +44,8 @@ package struct PipelineOptions: Sendable {
 
     /// Reads an object; what an option stands for is checked when it is used.
     ///
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that comes
-    ///   twice, and two that exclude each other.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that
+    ///   comes twice, and two that exclude each other.
     package init(json: String) throws(TokenReelError) {
         func invalid(_ found: String, _ allowed: String) -> TokenReelError {
             TokenReelError(.invalidArgument, subject: "options", found: found, allowed: allowed)

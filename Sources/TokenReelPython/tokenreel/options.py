@@ -9,7 +9,10 @@ Path = Union[str, "os.PathLike[str]"]
 
 
 class CallOptions(TypedDict, total=False):
-    """Options of a reduction: the command's, which `tokenreel reduce --help` explains, with _ for -."""
+    """Options of a reduction: the command's, which `tokenreel reduce --help` explains, with _ for -.
+
+    `measure=False` leaves out the report's figures of quality, which can take longer than the reduction.
+    """
 
     method: str
     set: Mapping[str, float | str]
@@ -32,12 +35,21 @@ class CallOptions(TypedDict, total=False):
     end: float | None
     stream: int | None
     source_name: str | None
+    measure: bool
+    window: int | None
+    max_latency: float | None
     threads: int | None
     max_pixels: int | None
     max_frames: int | None
     max_bytes: int | None
     max_grid_bytes: int | None
     max_seconds: float | None
+
+
+class StreamOptions(CallOptions, total=False):
+    """Options of a stream."""
+
+    query: str | None
 
 
 class ModelOptions(CallOptions, total=False):
