@@ -1,13 +1,5 @@
 public import TokenCore
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// Collects tensors and strings, and writes them as one safetensors file.
 ///
 /// Equal contents give equal bytes: tensors are laid out as the reference writer does, widest dtype first and then by
@@ -123,14 +115,14 @@ public struct SafetensorsWriter: Sendable {
     ///   nobody reads the pipe any more, ``TokenReelError/Code/cancelled``.
     public func write(to descriptor: Int32, cancellation: Cancellation? = nil) throws(TokenReelError) {
         let inOrder = inOrder
-        try Self.write(header(inOrder), to: descriptor)
+        try Descriptor.write(header(inOrder), to: descriptor, subject: "output")
         var bytes: [UInt8] = []
         for (_, tensor) in inOrder {
             for start in Swift.stride(from: 0, to: tensor.count, by: Self.stride) {
                 try cancellation?.check()
                 bytes.removeAll(keepingCapacity: true)
                 tensor.encode(start..<min(start + Self.stride, tensor.count), &bytes)
-                try Self.write(bytes, to: descriptor)
+                try Descriptor.write(bytes, to: descriptor, subject: "output")
             }
         }
     }
@@ -146,6 +138,12 @@ public struct SafetensorsWriter: Sendable {
             tensor.encode(0..<tensor.count, &bytes)
             return TensorContents(name: name, dtype: tensor.dtype, shape: tensor.shape, bytes: TensorBuffer(bytes))
         }
+    }
+
+    /// Bytes that the file takes.
+    package var byteCount: Int {
+        let inOrder = inOrder
+        return header(inOrder).count + inOrder.reduce(0) { $0 + $1.value.count * $1.value.dtype.bits / 8 }
     }
 
     private var inOrder: [(key: String, value: Tensor)] {
@@ -217,27 +215,5 @@ public struct SafetensorsWriter: Sendable {
         let bits = number.bitPattern
         if number.isNaN { return UInt16(bits >> 16) | 0x40 }
         return UInt16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(TokenReelError) {
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes { memory in
-                #if canImport(Darwin)
-                    Darwin.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #elseif canImport(Musl)
-                    Musl.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #else
-                    Glibc.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #endif
-            }
-            if written > 0 {
-                done += written
-            } else if errno != EINTR {
-                throw TokenReelError(
-                    errno == EPIPE ? .outputClosed : .inputOutput, subject: "output",
-                    found: String(cString: strerror(errno)))
-            }
-        }
     }
 }

@@ -19,20 +19,7 @@ struct Console: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/outputClosed`` if nobody reads it.
     static func result(_ line: String) throws(TokenReelError) {
-        let bytes = Array((line + "\n").utf8)
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes {
-                write(STDOUT_FILENO, $0.baseAddress.map { $0 + done }, $0.count - done)
-            }
-            if written > 0 {
-                done += written
-            } else if errno != EINTR {
-                throw TokenReelError(
-                    errno == EPIPE ? .outputClosed : .inputOutput, subject: "standard output",
-                    found: String(cString: strerror(errno)))
-            }
-        }
+        try Descriptor.write(Array((line + "\n").utf8), to: STDOUT_FILENO, subject: "standard output")
     }
 
     /// Says something that is useful to most.
