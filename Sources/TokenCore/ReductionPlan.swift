@@ -144,6 +144,23 @@ extension ReductionPlan {
             weights: Array(repeating: 1, count: kept.count), anchors: kept)
     }
 
+    /// Plans of neighbouring stretches of tokens as one plan of all of them.
+    public init(joining parts: [ReductionPlan]) {
+        var offsets = [0]
+        var sources: [Int32] = []
+        var weights: [Float] = []
+        var anchors: [Int32] = []
+        var start = 0
+        for part in parts {
+            offsets += part.offsets.dropFirst().map { sources.count + $0 }
+            sources += part.sources.map { Int32(start) + $0 }
+            weights += part.weights
+            anchors += part.anchors.map { Int32(start) + $0 }
+            start += part.sourceCount
+        }
+        self.init(trusted: start, offsets: offsets, sources: sources, weights: weights, anchors: anchors)
+    }
+
     /// Keeps every token as it is.
     public static func identity(_ sourceCount: Int) -> ReductionPlan {
         ReductionPlan(sourceCount: sourceCount, keeping: Array(0..<sourceCount))

@@ -62,6 +62,11 @@ public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked
     /// Number of elements.
     public var count: Int { base.count }
 
+    /// Some of the elements, shared instead of copied.
+    public func sharing(_ range: Range<Int>) -> TensorBuffer {
+        TensorBuffer(adopting: UnsafeMutableBufferPointer(rebasing: base[range])) { withExtendedLifetime(self) {} }
+    }
+
     /// The element at `index`.
     public subscript(index: Int) -> Element { base[index] }
 
@@ -71,6 +76,9 @@ public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked
     ) throws(Failure) -> Result {
         try body(UnsafeBufferPointer(base))
     }
+
+    /// The elements where they lie, as long as this object lives.
+    package var memory: UnsafeBufferPointer<Element> { UnsafeBufferPointer(base) }
 
     /// A copy as an array.
     public var array: [Element] { Array(base) }

@@ -14,7 +14,7 @@ package import TokenCore
 /// Shapes: similarities `[T - 1, N]` to at most T segments. The reference holds a `[T, T, N]` tensor; here each cell
 /// keeps only how far it stays static, and a count over cells serves all segments that start at one frame.
 /// Cost: O(T N + T^2).
-package struct RedundancySegmenter: TemporalSegmenter {
+package struct RedundancySegmenter: StreamingSegmenter {
     package static let descriptor = StageDescriptor(
         name: "redundancy", kind: .segment,
         summary: "Cuts time where the most tokens can be merged, found by dynamic programming over the whole video.",
@@ -38,29 +38,77 @@ package struct RedundancySegmenter: TemporalSegmenter {
     }
 
     package func segments(of similarity: TemporalSimilarity) -> [Segment] {
+        let starts = cut(similarity, staticCounts(similarity)).starts
+        return Self.backTrace(from: similarity.frames, along: starts)
+    }
+
+    /// The segments before the latest cut that every continuation of the video makes.
+    ///
+    /// Let `t` be the last frame, and follow the back-trace of a longer video down to the first of its segments that starts
+    /// at `t + 1` or before; call that start `s`. From `s` on it runs along the starts found for frames up to `t`, which later
+    /// frames do not change. So the cuts common to the back-traces from all `s` that some continuation may choose are final.
+    /// It chooses `s = t + 1`, or an `s <= t` with a segment `s...e`, `e > t`, that saves something: only if some cell has
+    /// been static from `s` through `t`, and `t + 2 - s` frames are not too long for a segment. (A segment that saves nothing
+    /// is never strictly better than a single frame.)
+    ///
+    /// Many such starts still lose in every continuation. Of the `k` cells static from `s` through `t` let `k'` stay so to
+    /// `e`; from any later start `r` at least the same `k'` are static to `e`. So `s` gains at most `k' (r - s) <= k (r - s)`
+    /// over `r`, and where `best[r - 1] - best[s - 1]` is no less, `r` is as good whatever comes; of equals the later start is
+    /// taken. Cost: O(T N + T^2).
+    package func settledSegments(of similarity: TemporalSimilarity) -> [Segment] {
         let frames = similarity.frames
         guard frames > 0 else { return [] }
-        let staticCounts = staticCounts(similarity)
+        let counts = staticCounts(similarity)
+        let (best, starts) = cut(similarity, counts)
+        func saved(before start: Int) -> Int { start > 0 ? best[start - 1] : 0 }
+        let last = frames - 1
+        // Starts that a continuation may choose, the latest first.
+        var open = [frames]
+        for start in stride(from: last, through: 0, by: -1) where last + 2 - start <= longest {
+            let staying = counts[start].count > last - start ? counts[start][last - start] : 0
+            let isBeaten = open.contains { later in
+                saved(before: later) - saved(before: start) >= staying * (later - start)
+            }
+            if staying > 0, !isBeaten { open.append(start) }
+        }
+        // Back-traces that have met stay together, so the latest start among them steps back until all have met.
+        var traces = Set(open)
+        while traces.count > 1, let latest = traces.max() {
+            traces.remove(latest)
+            traces.insert(starts[latest - 1])
+        }
+        return Self.backTrace(from: traces.first ?? 0, along: starts)
+    }
+
+    /// `best[e]`: what the best cut of the frames `0...e` saves; `starts[e]`: where its last segment starts.
+    private func cut(
+        _ similarity: TemporalSimilarity, _ staticCounts: [[Int]]
+    ) -> (best: [Int], starts: [Int]) {
+        let frames = similarity.frames
         var best = [Int](repeating: 0, count: frames)
-        var start = [Int](repeating: 0, count: frames)
+        var starts = [Int](repeating: 0, count: frames)
         for end in 0..<frames {
             best[end] = end > 0 ? best[end - 1] : 0
-            start[end] = end
+            starts[end] = end
             for length in stride(from: 2, through: min(end + 1, longest), by: 1) {
                 let first = end - length + 1
                 let gain = (staticCounts[first].count > length - 1 ? staticCounts[first][length - 1] : 0) * (length - 1)
                 let total = (first > 0 ? best[first - 1] : 0) + gain
                 if total > best[end] {
                     best[end] = total
-                    start[end] = first
+                    starts[end] = first
                 }
             }
         }
+        return (best, starts)
+    }
+
+    private static func backTrace(from end: Int, along starts: [Int]) -> [Segment] {
         var segments: [Segment] = []
-        var end = frames
+        var end = end
         while end > 0 {
-            segments.append(Segment(start: start[end - 1], end: end))
-            end = start[end - 1]
+            segments.append(Segment(start: starts[end - 1], end: end))
+            end = starts[end - 1]
         }
         return segments.reversed()
     }
