@@ -35,10 +35,10 @@ struct LiveRun {
             recipe,
             budget: try RunningBudget(
                 pipeline.request.budget, tokensPerFrame: pipeline.encoder.rows * pipeline.encoder.columns,
-                totalFrames: nil))
+                totalFrames: nil), codebook: reduction.codebook)
         waiting = WaitingFrames(encoder: pipeline.encoder, limits: pipeline.decodeOptions.limits)
         metadata = try reduction.provenance()
-        control.begin(source)
+        control.begin(source, reduction.memory.map { LiveMemory($0, of: pipeline.encoder, metadata) })
         if let query = pipeline.standingQuery { control.add(query) }
     }
 
@@ -153,12 +153,14 @@ struct LiveRun {
         let grid = try waiting.grid(of: 0..<count)
         let request = try pipeline.request(for: queries, about: grid)
         let reduction = try reducer.reduce(grid, request)
+        control.remember(grid, reducedBy: reduction.plan, firstFrame: framesDone)
         let sequence = try pipeline.stored(TokenSequence(reduction, of: grid), reduction, of: grid)
         let encoding = StageTiming(stage: "encode", seconds: frames.reduce(0) { $0 + $1.encodeSeconds })
         let range = framesDone..<framesDone + count
         var metadata = metadata
         metadata["segment"] = "\(segmentsDone)"
         metadata["first_frame"] = "\(range.lowerBound)"
+        metadata["codebook_version"] = reducer.codebookVersion.map(String.init)
         if !queries.isEmpty {
             metadata["query"] =
                 JSONValue.array(
