@@ -11,6 +11,8 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
+#include <dlfcn.h>
+
 static const int cff_error_eof = AVERROR_EOF;
 static const int cff_error_exit = AVERROR_EXIT;
 static const int cff_error_invalid_data = AVERROR_INVALIDDATA;
@@ -88,3 +90,20 @@ static inline int cff_refuse_open(
 }
 
 static inline void cff_refuse_nested_opens(AVFormatContext *context) { context->io_open = cff_refuse_open; }
+
+#ifdef __APPLE__
+#define CFF_DEVICES "libavdevice." AV_STRINGIFY(LIBAVFORMAT_VERSION_MAJOR) ".dylib"
+#else
+#define CFF_DEVICES "libavdevice.so." AV_STRINGIFY(LIBAVFORMAT_VERSION_MAJOR)
+#endif
+
+/// Makes devices known as input formats; 0 where FFmpeg's library of devices is not installed.
+///
+/// It is loaded only when a device is asked for: it brings eighty other libraries (X11, SDL, PulseAudio, ...), and linked
+/// it would double the time and memory that every start takes. Its version is always that of libavformat.
+static inline int cff_load_devices(void) {
+    void *library = dlopen(CFF_DEVICES, RTLD_NOW | RTLD_LOCAL);
+    void (*register_all)(void) = library ? (void (*)(void))dlsym(library, "avdevice_register_all") : NULL;
+    if (register_all) register_all();
+    return register_all != NULL;
+}

@@ -1,13 +1,5 @@
 public import TokenCore
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// Collects tensors and strings, and writes them as one safetensors file.
 ///
 /// Equal contents give equal bytes: tensors are laid out as the reference writer does, widest dtype first and then by
@@ -21,6 +13,8 @@ public struct SafetensorsWriter: Sendable {
         let dtype: DType
         let shape: [Int]
         let count: Int
+        /// The same numbers in memory, where that is how they are stored.
+        var floats: TensorBuffer<Float>?
         /// Appends the bytes of a range of elements.
         let encode: @Sendable (Range<Int>, inout [UInt8]) -> Void
     }
@@ -37,7 +31,7 @@ public struct SafetensorsWriter: Sendable {
     /// - Precondition: The shape fits the numbers, and `dtype` is one of the three.
     public mutating func add(_ name: String, shape: [Int], floats: TensorBuffer<Float>, as dtype: DType = .f32) {
         precondition([.f32, .f16, .bf16].contains(dtype), "floats are stored as F32, F16 or BF16")
-        put(name, dtype, shape, floats.count) { range, bytes in
+        put(name, dtype, shape, floats.count, inPlace: dtype == .f32 ? floats : nil) { range, bytes in
             floats.withUnsafeBufferPointer { numbers in
                 switch dtype {
                 case .f16: Self.append(range, to: &bytes) { Float16(numbers[$0]).bitPattern }
@@ -91,12 +85,12 @@ public struct SafetensorsWriter: Sendable {
     }
 
     private mutating func put(
-        _ name: String, _ dtype: DType, _ shape: [Int], _ count: Int,
+        _ name: String, _ dtype: DType, _ shape: [Int], _ count: Int, inPlace floats: TensorBuffer<Float>? = nil,
         encode: @escaping @Sendable (Range<Int>, inout [UInt8]) -> Void
     ) {
         precondition(shape.reduce(1, *) == count, "the shape must fit the numbers")
         precondition(name != "__metadata__" && tensors[name] == nil, "tensor names are distinct")
-        tensors[name] = Tensor(dtype: dtype, shape: shape, count: count, encode: encode)
+        tensors[name] = Tensor(dtype: dtype, shape: shape, count: count, floats: floats, encode: encode)
     }
 
     // MARK: Writing
@@ -120,19 +114,42 @@ public struct SafetensorsWriter: Sendable {
     /// - Throws: ``TokenReelError/Code/inputOutput`` if the system refuses, ``TokenReelError/Code/outputClosed`` if
     ///   nobody reads the pipe any more, ``TokenReelError/Code/cancelled``.
     public func write(to descriptor: Int32, cancellation: Cancellation? = nil) throws(TokenReelError) {
-        let inOrder = tensors.sorted { a, b in
-            a.value.dtype == b.value.dtype
-                ? a.key.utf8.lexicographicallyPrecedes(b.key.utf8) : a.value.dtype.rank > b.value.dtype.rank
-        }
-        try Self.write(header(inOrder), to: descriptor)
+        let inOrder = inOrder
+        try Descriptor.write(header(inOrder), to: descriptor, subject: "output")
         var bytes: [UInt8] = []
         for (_, tensor) in inOrder {
             for start in Swift.stride(from: 0, to: tensor.count, by: Self.stride) {
                 try cancellation?.check()
                 bytes.removeAll(keepingCapacity: true)
                 tensor.encode(start..<min(start + Self.stride, tensor.count), &bytes)
-                try Self.write(bytes, to: descriptor)
+                try Descriptor.write(bytes, to: descriptor, subject: "output")
             }
+        }
+    }
+
+    /// The tensors as a reader of the file would find them, in its order; single-precision numbers that came as a buffer
+    /// stay where they are.
+    package func contents() -> [TensorContents] {
+        inOrder.map { name, tensor in
+            if let floats = tensor.floats, Int(littleEndian: 1) == 1 {
+                return TensorContents(name, tensor.dtype, tensor.shape, inPlace: floats)
+            }
+            var bytes: [UInt8] = []
+            tensor.encode(0..<tensor.count, &bytes)
+            return TensorContents(name: name, dtype: tensor.dtype, shape: tensor.shape, bytes: TensorBuffer(bytes))
+        }
+    }
+
+    /// Bytes that the file takes.
+    package var byteCount: Int {
+        let inOrder = inOrder
+        return header(inOrder).count + inOrder.reduce(0) { $0 + $1.value.count * $1.value.dtype.bits / 8 }
+    }
+
+    private var inOrder: [(key: String, value: Tensor)] {
+        tensors.sorted { a, b in
+            a.value.dtype == b.value.dtype
+                ? a.key.utf8.lexicographicallyPrecedes(b.key.utf8) : a.value.dtype.rank > b.value.dtype.rank
         }
     }
 
@@ -198,27 +215,5 @@ public struct SafetensorsWriter: Sendable {
         let bits = number.bitPattern
         if number.isNaN { return UInt16(bits >> 16) | 0x40 }
         return UInt16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(TokenReelError) {
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes { memory in
-                #if canImport(Darwin)
-                    Darwin.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #elseif canImport(Musl)
-                    Musl.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #else
-                    Glibc.write(descriptor, memory.baseAddress.map { $0 + done }, bytes.count - done)
-                #endif
-            }
-            if written > 0 {
-                done += written
-            } else if errno != EINTR {
-                throw TokenReelError(
-                    errno == EPIPE ? .outputClosed : .inputOutput, subject: "output",
-                    found: String(cString: strerror(errno)))
-            }
-        }
     }
 }

@@ -12,7 +12,7 @@ public enum ProcessMemory {
     public static var peakBytes: Int {
         #if os(Linux)
             // A process starts out with the peak of the one that started it in `ru_maxrss`; this figure is its own.
-            if let kilobytes = highWaterMark() { return kilobytes * 1024 }
+            if let kilobytes = status("VmHWM:") { return kilobytes * 1024 }
         #endif
         var usage = rusage()
         #if canImport(Darwin)
@@ -21,6 +21,15 @@ public enum ProcessMemory {
         #else
             getrusage(RUSAGE_SELF.rawValue, &usage)
             return usage.ru_maxrss * 1024
+        #endif
+    }
+
+    /// The memory that is resident now, in bytes; nil where the system does not tell.
+    package static var currentBytes: Int? {
+        #if os(Linux)
+            status("VmRSS:").map { $0 * 1024 }
+        #else
+            nil
         #endif
     }
 
@@ -36,15 +45,15 @@ public enum ProcessMemory {
     }
 
     #if os(Linux)
-        /// `VmHWM` of the process's status, in kilobytes.
-        private static func highWaterMark() -> Int? {
+        /// An entry of the process's status, in kilobytes.
+        private static func status(_ entry: String) -> Int? {
             let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { return nil }
             defer { close(file) }
-            let status = [UInt8](unsafeUninitializedCapacity: 8192) { buffer, count in
+            let text = [UInt8](unsafeUninitializedCapacity: 8192) { buffer, count in
                 count = max(read(file, buffer.baseAddress, buffer.count), 0)
             }
-            for line in String(decoding: status, as: UTF8.self).split(separator: "\n") where line.hasPrefix("VmHWM:") {
+            for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasPrefix(entry) {
                 return line.split { " \t".contains($0) }.compactMap { Int($0) }.first
             }
             return nil

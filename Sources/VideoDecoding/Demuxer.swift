@@ -1,10 +1,19 @@
 internal import CFFmpeg
 internal import TokenCore
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// An opened container and the one video stream chosen from it.
 final class Demuxer {
     private var context: UnsafeMutablePointer<AVFormatContext>?
     private var io: UnsafeMutablePointer<AVIOContext>?
+    private var connection: UnsafeMutablePointer<AVIOContext>?
     private let bytes: ByteSource?
     private let watch: Watch
     private(set) var streamIndex = 0
@@ -12,6 +21,8 @@ final class Demuxer {
     private(set) var readErrors = 0
     /// What ended the last read early, in FFmpeg's words.
     private(set) var lastReadError: String?
+    /// Why nothing more could be read, as FFmpeg's error code; nil before the end, and at one that is no fault.
+    private(set) var failure: Int32?
     /// Keeps time running forwards in containers whose clock may start anew.
     private var timeline = Timeline()
     /// Times that the container's clock jumped back.
@@ -30,28 +41,33 @@ final class Demuxer {
         configure(context)
         cff_refuse_nested_opens(context)
         try attach(bytes, to: context)
-        let format = try probe(bytes, containers: containers)
-        try open(nil, format, containers: containers, protocols: "none", limits: limits)
+        let format = try probe(io, containers: containers, beginning: { bytes.beginning(512) })
+        try open(nil, format, containers: containers, limits: limits)
         try choose(stream, limits: limits)
     }
 
-    /// Opens an address that the user named.
-    init(address: String, stream: Int?, limits: Limits, watch: Watch) throws(TokenReelError) {
+    /// Opens an input by name.
+    init(_ input: NamedInput, stream: Int?, limits: Limits, watch: Watch) throws(TokenReelError) {
         bytes = nil
         self.watch = watch
-        let protocols = ["http", "https", "rtsp", "rtp", "tcp", "udp", "tls"]
-        let scheme = address.prefix { $0 != ":" }.lowercased()
-        guard protocols.contains(scheme), address.contains("://") else {
-            throw TokenReelError(
-                .unsupportedInput, subject: address, found: "the scheme \(scheme)",
-                allowed: protocols.joined(separator: ", "))
-        }
         context = avformat_alloc_context()
         guard let context else { throw outOfMemory }
         configure(context)
-        try open(
-            address, nil, containers: VideoFormats.containers + ["rtsp", "rtp"],
-            protocols: protocols.joined(separator: ","), limits: limits)
+        cff_refuse_nested_opens(context)
+        if input.isLive { context.pointee.fps_probe_size = 2 }
+        var format: UnsafePointer<AVInputFormat>?
+        if let device = input.device {
+            format = try Self.deviceFormat(device)
+            // A blocking read of a device that fell silent could not be interrupted.
+            context.pointee.flags |= AVFMT_FLAG_NONBLOCK
+        } else if !input.isOpenedByDemuxer {
+            try connect(input, to: context)
+            format = try probe(connection, containers: input.containers) { [connection] in
+                guard let next = connection?.pointee.buf_ptr, let end = connection?.pointee.buf_end else { return [] }
+                return Array(UnsafeBufferPointer(start: next, count: min(max(end - next, 0), 512)))
+            }
+        }
+        try open(input, format, containers: input.containers, limits: limits)
         try choose(stream, limits: limits)
     }
 
@@ -60,13 +76,22 @@ final class Demuxer {
         // The buffer is FFmpeg's to replace, so it is freed from where FFmpeg keeps it now.
         if let io { av_freep(&io.pointee.buffer) }
         avio_context_free(&io)
+        avio_closep(&connection)
     }
+
+    /// Leaves timestamps as they are, also where the container's clock starts anew.
+    func keepTimes() { timeline = Timeline() }
 
     /// Whether the input can be read again from anywhere.
     var isSeekable: Bool { bytes?.isSeekable ?? ((context?.pointee.pb?.pointee.seekable ?? 0) != 0) }
 
     /// Whether the input is a file or memory, rather than a pipe or the network.
     var isLocalFile: Bool { bytes?.isSeekable ?? false }
+
+    /// Whether the container has no timestamps; those that FFmpeg makes up assume a rate.
+    var isUntimed: Bool {
+        (context?.pointee.iformat?.pointee.flags ?? 0) & AVFMT_NOTIMESTAMPS != 0 || formatName == "mpjpeg"
+    }
 
     /// FFmpeg's name of the container.
     var formatName: String {
@@ -100,14 +125,26 @@ final class Demuxer {
                 timeline.straighten(packet)
                 return true
             }
-            if result == cff_error_eof { return false }
+            if result == cff_error_eof {
+                // Many demuxers take every failed read of their bytes for the end.
+                failure = context?.pointee.pb.flatMap { $0.pointee.error < 0 ? $0.pointee.error : nil }
+                if failure == cff_error_eof { failure = nil }
+                return false
+            }
             if watch.mustStop(), let failure = watch.failure { throw failure }
-            if result == cff_error_again { continue }
+            if result == cff_error_again {
+                // Only devices say so, which are read without blocking: there is no picture yet.
+                usleep(4000)
+                continue
+            }
             // Past damage a demuxer often finds its way again; one that does not is at its end.
             readErrors += 1
             failures += 1
             lastReadError = describe(result)
-            if failures >= 32 { return false }
+            if failures >= 32 {
+                failure = result
+                return false
+            }
         }
     }
 
@@ -169,15 +206,40 @@ extension Demuxer {
         context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
     }
 
+    /// Makes the connection to an address, over no other protocols than the input's.
+    private func connect(
+        _ input: NamedInput, to context: UnsafeMutablePointer<AVFormatContext>
+    ) throws(TokenReelError) {
+        var options = dictionary(
+            input.options.merging(["protocol_whitelist": input.protocols.joined(separator: ",")]) { $1 })
+        defer { av_dict_free(&options) }
+        let opened = avio_open2(
+            &connection, input.name, AVIO_FLAG_READ, &context.pointee.interrupt_callback, &options)
+        if let failure = watch.failure { throw failure }
+        guard opened >= 0 else { throw TokenReelError(.inputOutput, subject: "input", found: describe(opened)) }
+        context.pointee.pb = connection
+        context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+    }
+
+    /// The demuxer of a kind of device.
+    private static func deviceFormat(_ name: String) throws(TokenReelError) -> UnsafePointer<AVInputFormat> {
+        guard cff_load_devices() != 0, let format = av_find_input_format(name) else {
+            throw TokenReelError(
+                .unsupportedInput, subject: "input", found: "a device, without FFmpeg's libavdevice",
+                allowed: "libavdevice of the same FFmpeg version", remedy: "install it, or the ffmpeg command")
+        }
+        return format
+    }
+
     /// Names the container from its bytes and refuses it unless it is on the list.
     private func probe(
-        _ bytes: ByteSource, containers: [String]
+        _ io: UnsafeMutablePointer<AVIOContext>?, containers: [String], beginning: () -> [UInt8]
     ) throws(TokenReelError) -> UnsafePointer<AVInputFormat> {
         var format: UnsafePointer<AVInputFormat>?
         let score = av_probe_input_buffer2(io, &format, "", nil, 0, 1 << 20)
         if let failure = watch.failure { throw failure }
         let allowed = "one of the formats \(containers.joined(separator: ", "))"
-        let described = VideoFormats.describe(bytes.beginning(512))
+        let described = VideoFormats.describe(beginning())
         guard score >= 0, let format else {
             throw TokenReelError(
                 .unreadableInput, subject: "input", found: described ?? "no container that is known here",
@@ -192,21 +254,23 @@ extension Demuxer {
         return format
     }
 
+    /// Reads the headers: of `input` where the demuxer opens it by name, else of what is attached.
     private func open(
-        _ address: String?, _ format: UnsafePointer<AVInputFormat>?, containers: [String], protocols: String,
-        limits: Limits
+        _ input: NamedInput?, _ format: UnsafePointer<AVInputFormat>?, containers: [String], limits: Limits
     ) throws(TokenReelError) {
-        var options: OpaquePointer?
+        let name = input?.isOpenedByDemuxer == true ? input : nil
+        var options = dictionary(
+            [
+                "format_whitelist": containers.joined(separator: ","),
+                "protocol_whitelist": name?.protocols.joined(separator: ",") ?? "none",
+                "codec_whitelist": VideoFormats.decoders.joined(separator: ","),
+            ].merging(name?.options ?? [:]) { list, _ in list })
         defer { av_dict_free(&options) }
-        av_dict_set(&options, "format_whitelist", containers.joined(separator: ","), 0)
-        av_dict_set(&options, "protocol_whitelist", protocols, 0)
-        av_dict_set(&options, "codec_whitelist", VideoFormats.decoders.joined(separator: ","), 0)
-        if address != nil { av_dict_set(&options, "rtsp_flags", "prefer_tcp", 0) }
-        let opened = avformat_open_input(&context, address, format, &options)
+        let opened = avformat_open_input(&context, name?.name, format, &options)
         if let failure = watch.failure { throw failure }
         guard opened >= 0, let context else {
             let reason = describe(opened)
-            guard address != nil else {
+            guard name != nil else {
                 throw TokenReelError(
                     .unreadableInput, subject: "input",
                     found: "a container that can't be opened (\(reason)): cut off or damaged")
@@ -218,8 +282,14 @@ extension Demuxer {
                 found: isRefused ? "no video that is accepted from an address (\(reason))" : reason,
                 allowed: isRefused ? "one of the formats \(containers.joined(separator: ", "))" : nil)
         }
-        // From here on an address too may open nothing else.
-        cff_refuse_nested_opens(context)
+        // A device says all it knows at once, and it would be asked for pictures without a pause.
+        if input?.device == nil { try learnStreams(context, limits: limits) }
+    }
+
+    /// Reads on until the streams' parameters are known.
+    private func learnStreams(
+        _ context: UnsafeMutablePointer<AVFormatContext>, limits: Limits
+    ) throws(TokenReelError) {
         let count = Int(context.pointee.nb_streams)
         for index in 0..<count {
             // Checked before probing, because FFmpeg forgets a size that its own decoder then refuses.
@@ -302,5 +372,12 @@ extension UnsafeMutablePointer<AVStream> {
     }
 }
 
+/// A dictionary of FFmpeg's, which the caller frees.
+private func dictionary(_ entries: [String: String]) -> OpaquePointer? {
+    var result: OpaquePointer?
+    for (key, value) in entries { av_dict_set(&result, key, value, 0) }
+    return result
+}
+
 /// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
-private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
+let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)

@@ -6,18 +6,31 @@ internal import TokenCore
 /// that says nothing, so the reason waits here for whoever called.
 final class Watch {
     private let limits: Limits
-    private let cancellation: Cancellation?
+    private let isCancelled: () -> Bool
+    /// Only pictures count as progress, not bytes.
+    private let wantsPictures: Bool
     private let clock = ContinuousClock()
     /// Time spent inside earlier calls; the caller's own time between calls does not count.
     private var spent: Duration = .zero
     private var entered: ContinuousClock.Instant?
     private var lastProgress: ContinuousClock.Instant
+    /// Whether the work was stopped because nothing came for too long.
+    private(set) var isStalled = false
     /// Why the work was stopped.
     private(set) var failure: TokenReelError?
 
     init(limits: Limits, cancellation: Cancellation?) {
         self.limits = limits
-        self.cancellation = cancellation
+        isCancelled = { cancellation?.isCancelled == true }
+        wantsPictures = false
+        lastProgress = clock.now
+    }
+
+    /// Watches a source that has no end, whose pictures come `stallSeconds` apart at most.
+    init(stallSeconds: Double, isCancelled: @escaping () -> Bool) {
+        limits = Limits().endless(stallSeconds: stallSeconds)
+        self.isCancelled = isCancelled
+        wantsPictures = true
         lastProgress = clock.now
     }
 
@@ -35,7 +48,10 @@ final class Watch {
     }
 
     /// Bytes or packets arrived.
-    func progress() { lastProgress = clock.now }
+    func progress() { if !wantsPictures { lastProgress = clock.now } }
+
+    /// A picture came out of the decoder.
+    func picture() { lastProgress = clock.now }
 
     /// Stops all further work for a reason of the caller's own.
     func fail(_ error: TokenReelError) { if failure == nil { failure = error } }
@@ -43,7 +59,7 @@ final class Watch {
     /// Whether to give up now; from then on ``failure`` says why.
     func mustStop() -> Bool {
         if failure != nil { return true }
-        if cancellation?.isCancelled == true {
+        if isCancelled() {
             failure = TokenReelError(.cancelled, subject: "input", found: "cancelled by the caller")
             return true
         }
@@ -52,11 +68,23 @@ final class Watch {
             failure = TokenReelError(
                 .limitExceeded, subject: "input", found: "not decoded after \(limits.seconds) s",
                 allowed: "\(limits.seconds) s", remedy: "raise it with --max-seconds")
-        } else if now - lastProgress > .seconds(limits.stallSeconds) {
+        } else if limits.stallSeconds < .infinity, now - lastProgress > .seconds(limits.stallSeconds) {
             failure = TokenReelError(
-                .inputOutput, subject: "input", found: "nothing arrived for \(limits.stallSeconds) s",
+                .inputOutput, subject: "input",
+                found: "\(wantsPictures ? "no picture" : "nothing") arrived for \(limits.stallSeconds) s",
                 allowed: "data at least every \(limits.stallSeconds) s")
+            isStalled = true
         }
         return failure != nil
+    }
+}
+
+extension Limits {
+    /// The same for a source that may run for months: nothing that it costs in all has a bound.
+    func endless(stallSeconds: Double = .infinity) -> Limits {
+        var limits = self
+        (limits.decodedFrames, limits.sampledFrames, limits.inputBytes) = (.max, .max, .max)
+        (limits.seconds, limits.stallSeconds) = (.infinity, stallSeconds)
+        return limits
     }
 }

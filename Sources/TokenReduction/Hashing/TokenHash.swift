@@ -77,6 +77,22 @@ public struct TokenHash: Sendable {
         self.isStreamable = isStreamable
     }
 
+    /// Builds the codebook from an assignment of every source token; entries are the means of the tokens that share a
+    /// label.
+    ///
+    /// - Parameters:
+    ///   - labels: `[T * H * W]`, not negative; they become codes by first appearance.
+    ///   - similarity: `[T * H * W]`: how like its entry each token is; the token most alike anchors the entry.
+    ///   - input: What is reduced.
+    /// - Precondition: There is a label and a similarity for each source token.
+    public init(labels: [Int32], similarity: [Float], of input: ReductionInput) {
+        let count = input.grid.shape.tokenCount
+        precondition(labels.count == count && similarity.count == count, "every source token needs a code")
+        self.init(
+            labels: labels, labelCount: Int(labels.max() ?? -1) + 1, similarity: similarity, grid: input.grid,
+            norms: input.norms, isNormalized: false)
+    }
+
     /// Builds the codebook from words: one entry for each distinct label, anchored at the token that its codes describe
     /// best.
     init(words labels: [Int32], levels: CodeLevels, of input: ReductionInput, isStreamable: Bool = false) {

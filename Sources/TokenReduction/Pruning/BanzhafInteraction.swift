@@ -1,3 +1,4 @@
+internal import TokenCore
 internal import TensorOps
 
 /// How much a word and a frame gain from each other: their Banzhaf interaction in a game of words and frames.

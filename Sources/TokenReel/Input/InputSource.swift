@@ -1,3 +1,5 @@
+internal import VideoDecoding
+
 /// What a user names as input.
 public enum InputSource: Sendable, Hashable {
     /// A file by its path: a video, or a token grid in a safetensors file.
@@ -26,17 +28,10 @@ public enum InputSource: Sendable, Hashable {
         switch self {
         case .file(let path): path.split(separator: "/").last.map(String.init) ?? path
         case .standardInput: "-"
-        case .url(let address): Self.withoutCredentials(address)
+        case .url(let address): NamedInput.withoutCredentials(address)
         }
     }
 
     /// Whether this is an address.
     public var isAddress: Bool { if case .url = self { true } else { false } }
-
-    private static func withoutCredentials(_ address: String) -> String {
-        guard let scheme = address.firstRange(of: "://") else { return address }
-        let rest = address[scheme.upperBound...]
-        guard let at = rest.prefix(while: { $0 != "/" }).lastIndex(of: "@") else { return address }
-        return String(address[..<scheme.upperBound] + rest[rest.index(after: at)...])
-    }
 }

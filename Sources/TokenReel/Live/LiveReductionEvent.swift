@@ -31,6 +31,20 @@ public struct CommittedSegment: Sendable {
     /// Seconds that each stage took on it.
     public let stages: [StageTiming]
 
+    package init(
+        id: Int, frames: Range<Int>, sequence: TokenSequence, metadata: [String: String], queries: [String],
+        arrivals: [ContinuousClock.Instant], closed: ContinuousClock.Instant, stages: [StageTiming]
+    ) {
+        self.id = id
+        self.frames = frames
+        self.sequence = sequence
+        self.metadata = metadata
+        self.queries = queries
+        self.arrivals = arrivals
+        self.closed = closed
+        self.stages = stages
+    }
+
     /// Number of tokens before reduction.
     public var tokensIn: Int { sequence.shape.tokenCount }
 }

@@ -37,12 +37,21 @@ struct ReduceBatch {
         return board.withLock { $0.outcomes.compactMap(\.self) }
     }
 
-    /// The code that tells how a batch went: of one input its own, of several whether any failed.
+    /// The code that tells how a batch went.
     static func exitCode(_ outcomes: [ReduceJob.Outcome]) -> ExitCode {
-        let failures = outcomes.compactMap(\.error)
-        if let interrupted = Interruption.exitCode { return interrupted }
-        guard let first = failures.first else { return .success }
-        if outcomes.count == 1 { return first.exitCode }
-        return failures.count < outcomes.count ? ExitCode(2) : .failure
+        .init(failures: outcomes.compactMap(\.error), of: outcomes.count)
+    }
+}
+
+extension ExitCode {
+    /// The code that tells how the work on inputs went: of one input its own, of several whether any failed.
+    init(failures: [TokenReelError], of count: Int) {
+        if let interrupted = Interruption.exitCode {
+            self = interrupted
+        } else if let first = failures.first {
+            self = count == 1 ? first.exitCode : failures.count < count ? ExitCode(2) : .failure
+        } else {
+            self = .success
+        }
     }
 }

@@ -40,17 +40,7 @@ struct ReduceCommand: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
-    @Option(help: "How tokens are stored: f16, bf16 or f32.")
-    var dtype: TokenDType = .f16
-
-    @Option(
-        help: ArgumentHelp(
-            "Store the tokens in fewer bits, such as tokenbridge:6; see tokenreel methods.",
-            valueName: "scheme[:value,…]"))
-    var quantize: String?
-
-    @Option(help: "How tokens are ordered: reading, or prefix for an order of which any prefix is a summary.")
-    var order: TokenOrder = .reading
+    @OptionGroup(title: "Storage") var storage: StorageOptions
 
     @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
     var sourceName: String?
@@ -119,8 +109,7 @@ struct ReduceCommand: ParsableCommand {
         }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
-        if let quantize { pipeline.quantization = try TokenQuantization(quantize) }
-        pipeline.request.order = order
+        try storage.apply(to: &pipeline)
         try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
         let targets =
@@ -130,7 +119,7 @@ struct ReduceCommand: ParsableCommand {
         return ReduceBatch(
             jobs: zip(inputs, targets).enumerated().map { index, job in
                 ReduceJob(
-                    pipeline: pipeline, input: job.0, output: job.1, dtype: dtype, sourceName: sourceName,
+                    pipeline: pipeline, input: job.0, output: job.1, dtype: storage.dtype, sourceName: sourceName,
                     keyframes: keyframes?[index], createsFolder: outDir != nil, resumes: resume, isDryRun: dryRun)
             }, simultaneous: jobs,
             progress: ProgressDisplay(isShown: talk.showsProgress, total: inputs.count))

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TokenCore
+internal import TokenReel
 
 #if canImport(Glibc)
     internal import Glibc
@@ -19,20 +20,7 @@ struct Console: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/outputClosed`` if nobody reads it.
     static func result(_ line: String) throws(TokenReelError) {
-        let bytes = Array((line + "\n").utf8)
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes {
-                write(STDOUT_FILENO, $0.baseAddress.map { $0 + done }, $0.count - done)
-            }
-            if written > 0 {
-                done += written
-            } else if errno != EINTR {
-                throw TokenReelError(
-                    errno == EPIPE ? .outputClosed : .inputOutput, subject: "standard output",
-                    found: String(cString: strerror(errno)))
-            }
-        }
+        try Descriptor.write(Array((line + "\n").utf8), to: STDOUT_FILENO, subject: "standard output")
     }
 
     /// Says something that is useful to most.
@@ -53,21 +41,8 @@ struct Console: Sendable {
         _ = (line + "\n").withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 
-    /// Text without characters that move the cursor, hide text or turn its direction; those become escapes.
-    ///
-    /// File names and metadata come from strangers.
-    static func printable(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\0"..<" ", "\u{7F}"..."\u{9F}", "\u{200E}"..."\u{200F}", "\u{2028}"..."\u{202E}",
-                "\u{2066}"..."\u{2069}":
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
+    /// Text that can't play tricks on a terminal.
+    static func printable(_ text: String) -> String { text.printable }
 }
 
 /// What standard error is connected to.

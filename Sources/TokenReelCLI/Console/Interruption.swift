@@ -15,6 +15,7 @@ enum Interruption {
     /// Raised by the first signal; the second ends the process at once.
     static let cancellation = Cancellation()
     private static let received = Atomic<Int32>(0)
+    private static let hangups = Atomic<Int>(0)
 
     /// Starts to listen for signals.
     ///
@@ -25,15 +26,26 @@ enum Interruption {
         // The handler must not be the first to touch these: initialising them is no work for a signal handler.
         _ = cancellation.isCancelled
         _ = received.load(ordering: .relaxed)
+        for number in [SIGINT, SIGTERM] { handle(number) { Interruption.receive($0) } }
+    }
+
+    /// Starts to count requests to hang up, which else end the process.
+    static func watchHangups() {
+        _ = hangups.load(ordering: .relaxed)
+        handle(SIGHUP) { _ in Interruption.hangups.add(1, ordering: .relaxed) }
+    }
+
+    /// Requests to hang up so far.
+    static var hangupCount: Int { hangups.load(ordering: .relaxed) }
+
+    private static func handle(_ number: Int32, with handler: @escaping @convention(c) (Int32) -> Void) {
+        let before = signal(number, handler)
+        // Whoever started this in the background with signals ignored wants it to stay so.
+        if unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(number, SIG_IGN) }
+        // A process inherits the signals that its parent's thread had blocked.
         var watched = sigset_t()
         sigemptyset(&watched)
-        for number in [SIGINT, SIGTERM] {
-            sigaddset(&watched, number)
-            let before = signal(number) { Interruption.receive($0) }
-            // Whoever started this in the background with signals ignored wants it to stay so.
-            if unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(number, SIG_IGN) }
-        }
-        // A process inherits the signals that its parent's thread had blocked.
+        sigaddset(&watched, number)
         pthread_sigmask(SIG_UNBLOCK, &watched, nil)
     }
 

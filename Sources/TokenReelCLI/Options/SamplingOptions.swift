@@ -54,10 +54,39 @@ struct FrameCountArgument: ExpressibleByArgument {
     }
 }
 
+/// How many frames to take in a second, and how to cut them into patches.
+struct FrameOptions: ParsableArguments {
+    @Option(help: "Frames per second to take. (default: 1, or the model's own)")
+    var fps: Double?
+
+    @Option(help: ArgumentHelp("Token rows and columns of the built-in encoder. (default: 14x14)", valueName: "RxC"))
+    var grid: GridArgument?
+
+    /// A pipeline of these settings, a model and a number of threads.
+    func pipeline(_ model: ModelOptions, threads: Int) throws(TokenReelError) -> Pipeline {
+        var pipeline = Pipeline(encoder: try model.paired(try encoder(model)))
+        if let fps { pipeline.sample(.rate(fps)) }
+        pipeline.decodeOptions.threads = threads
+        pipeline.request.workers = threads
+        return pipeline
+    }
+
+    private func encoder(_ model: ModelOptions) throws(TokenReelError) -> any FrameEncoder {
+        guard let tower = try model.tower() else {
+            return try DescriptorEncoder(rows: grid?.rows ?? 14, columns: grid?.columns ?? 14)
+        }
+        guard grid == nil else {
+            throw TokenReelError(
+                .invalidArgument, subject: "--grid", found: "a grid for the built-in encoder together with --model",
+                remedy: "leave one of them out")
+        }
+        return tower
+    }
+}
+
 /// Which frames to take from a video and how to cut them into patches.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "Frames per second to take. (default: 1)")
-    var fps: Double?
+    @OptionGroup(title: "Sampling") var frame: FrameOptions
 
     @Option(help: ArgumentHelp("Take that many frames spread evenly, or all.", valueName: "N|all"))
     var frames: FrameCountArgument?
@@ -74,38 +103,26 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Which video stream, counted from 0.")
     var stream: Int?
 
-    @Option(help: ArgumentHelp("Token rows and columns of the built-in encoder. (default: 14x14)", valueName: "RxC"))
-    var grid: GridArgument?
-
     mutating func validate() throws {
-        guard [fps != nil, frames != nil, keyframes].count(where: { $0 }) <= 1 else {
+        guard [frame.fps != nil, frames != nil, keyframes].count(where: { $0 }) <= 1 else {
             throw ValidationError("Give only one of --fps, --frames and --keyframes.")
         }
     }
 
     /// A pipeline with these settings, model and limits.
     func pipeline(_ model: ModelOptions, _ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
-        var pipeline = Pipeline(encoder: try model.paired(try encoder(model)))
-        pipeline.decodeOptions.sampling = keyframes ? .keyframes : frames?.sampling ?? .rate(fps ?? 1)
+        var pipeline = try frame.pipeline(model, threads: threads)
+        switch frames?.sampling {
+        case .count(let count): pipeline.sample(.count(count))
+        case let sampling?: pipeline.decodeOptions.sampling = sampling
+        case nil: break
+        }
+        if keyframes { pipeline.decodeOptions.sampling = .keyframes }
         pipeline.decodeOptions.start = start?.seconds
         pipeline.decodeOptions.end = end?.seconds
         pipeline.decodeOptions.stream = stream
-        pipeline.decodeOptions.threads = threads
         pipeline.decodeOptions.limits = limits.limits
-        pipeline.request.workers = threads
         pipeline.request.cancellation = Interruption.cancellation
         return pipeline
-    }
-
-    private func encoder(_ model: ModelOptions) throws(TokenReelError) -> any FrameEncoder {
-        guard let tower = try model.tower() else {
-            return try DescriptorEncoder(rows: grid?.rows ?? 14, columns: grid?.columns ?? 14)
-        }
-        guard grid == nil else {
-            throw TokenReelError(
-                .invalidArgument, subject: "--grid", found: "a grid for the built-in encoder together with --model",
-                remedy: "leave one of them out")
-        }
-        return tower
     }
 }

@@ -1,0 +1,3 @@
+public import VideoDecoding
+
+extension LiveVideo: LiveFrames {}
