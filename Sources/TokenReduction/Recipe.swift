@@ -32,14 +32,19 @@ public struct Recipe: Sendable {
     ///   query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the
     ///   recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
-        try reduce(grid, request, count: request.count(of: grid.shape))
+        var codebooks = StreamHasher(.fresh)
+        return try reduce(
+            grid, request, count: request.count(of: grid.shape), segments: nil, codebooks: &codebooks)
     }
 
     /// Reduces a grid to `count` tokens, which stand for the request's budget.
     ///
-    /// - Parameter given: Segments that tile the frames, in place of those that the segmenter would find.
+    /// - Parameters:
+    ///   - given: Segments that tile the frames, in place of those that the segmenter would find.
+    ///   - codebooks: Names the tokens, where the recipe hashes.
     func reduce(
-        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]? = nil
+        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]?,
+        codebooks: inout StreamHasher
     ) throws(TokenReelError) -> Reduction {
         try checkGridPreserving(request)
         var notices = try checkSignals(grid, request)
@@ -82,7 +87,8 @@ public struct Recipe: Sendable {
         if let hasher {
             try input.checkCancellation()
             let size = request.codebook ?? (emitsCodebook ? .fixed(count) : .auto)
-            let tokenHash = try hasher.hash(CandidateTokens(plan: plan, input: input), of: input, size: size)
+            let tokenHash = try codebooks.hash(
+                CandidateTokens(plan: plan, input: input), of: input, size: size, by: hasher)
             if emitsCodebook { plan = tokenHash.plan }
             hash = tokenHash
             clock.lap(.hash)
