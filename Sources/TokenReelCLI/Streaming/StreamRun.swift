@@ -48,6 +48,7 @@ final class StreamRun: Sendable {
         } catch {
             failure = error
         }
+        keepMemory()
         figures.withLock { $0.ended(failure) }
         records.write("ended", of: name, .members(["error": failure?.json]))
         if let failure { console.report(failure) }
@@ -109,13 +110,41 @@ final class StreamRun: Sendable {
         }
     }
 
-    /// Writes what is remembered of the stream to a file.
+    // MARK: Memory
+
+    /// Writes what is remembered of the stream to a file, by itself to one in the stream's folder.
     ///
     /// - Returns: The file.
-    func writeSnapshot(to path: String?) throws(TokenReelError) -> String {
-        throw TokenReelError(
-            .invalidArgument, subject: "snapshot", found: "a stream without a memory",
-            remedy: "start it with --memory")
+    @discardableResult
+    func writeSnapshot(to path: String? = nil) throws(TokenReelError) -> String {
+        guard reduction.memory != nil else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "a stream without a memory",
+                remedy: "start it with --memory")
+        }
+        guard let path = path ?? memoryFile else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "no file, and no folder for one",
+                remedy: "name a file, or start the stream with --out-dir")
+        }
+        guard let snapshot = control.snapshot() else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "a memory that is still empty",
+                remedy: "ask again after the first segment")
+        }
+        try OutputTarget.file(path).check(against: [], mayOverwrite: false)
+        try snapshot.sequence.write(to: path, metadata: snapshot.metadata, dtype: dtype)
+        return path
+    }
+
+    /// Leaves the memory in the stream's folder, where there are both.
+    func keepMemory() {
+        guard memoryFile != nil, control.snapshot() != nil else { return }
+        do throws(TokenReelError) { try writeSnapshot() } catch { console.report(error) }
+    }
+
+    private var memoryFile: String? {
+        if case .folder(let folder) = destination { "\(folder.path)/memory.safetensors" } else { nil }
     }
 
     // MARK: Figures

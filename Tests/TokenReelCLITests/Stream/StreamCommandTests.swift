@@ -130,6 +130,38 @@ import TokenReel
         #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
     }
 
+    @Test(arguments: ["sink-window", "averaged-sink", "novelty", "merging"])
+    func aMemoryIsAnOrdinaryTokenFile(_ policy: String) throws {
+        let scratch = try ScratchFolder()
+        let run = try CommandRun.tokenreel(
+            "stream", CommandRun.clip, "--fps", "4", "--out-dir", "tokens", "--memory", policy, "--memory-tokens",
+            "400",
+            in: scratch)
+        #expect(run.status == 0, "\(run.errors)")
+        let memory = try TokenSequenceFile(path: scratch.path("tokens/memory.safetensors"))
+        #expect(1...400 ~= memory.sequence.count && memory.metadata["memory"]?.contains(policy) == true)
+        #expect((memory.sequence.frameTimes.last ?? 0) > 9)
+        #expect(try CommandRun.tokenreel("inspect", "tokens/memory.safetensors", in: scratch).status == 0)
+        // The folder's next run leaves it alone, and it is no segment.
+        #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
+    }
+
+    @Test(arguments: ["fresh", "frozen", "updated", "versioned"])
+    func codebooksOfSegmentsAreSharedAsAsked(_ mode: String) throws {
+        let scratch = try ScratchFolder()
+        let run = try CommandRun.tokenreel(
+            "stream", CommandRun.clip, "--fps", "10", "--window", "8", "--method", "vqtoken", "--out-dir", "tokens",
+            "--codebook-mode", mode, in: scratch)
+        #expect(run.status == 0, "\(run.errors)")
+        let listing = try SegmentListing(scratch.path("tokens"))
+        let codebooks = try listing.files.map {
+            try #require(try TokenSequenceFile(path: "\(listing.path)/\($0)").sequence.codebook).array
+        }
+        #expect(codebooks.count >= 12)
+        let last = codebooks.suffix(3)
+        #expect(Set(last).count == (mode == "fresh" || mode == "updated" ? 3 : 1))
+    }
+
     @Test func theReaderMayGoAway() throws {
         let scratch = try ScratchFolder()
         let run = try RunningCommand(
@@ -147,7 +179,9 @@ import TokenReel
         ["stream", "a", "b", "-o", "-"], ["stream", "-", "--control", "-"], ["stream", "a", "--max-disk", "1GB"],
         ["stream", "a", "--out-dir", "x", "--max-disk", "lots"], ["stream", "a", "--stall", "0"],
         ["stream", "a", "-o", "file"], ["stream", "ftp://a/b"], ["stream", "a", "--tokens", "5"],
-        ["stream", "a", "--window", "0"],
+        ["stream", "a", "--window", "0"], ["stream", "a", "--memory-tokens", "5"],
+        ["stream", "a", "--memory", "novelty", "--memory-tokens", "1"],
+        ["stream", "a", "--method", "evs", "--codebook-mode", "frozen"],
     ])
     func wrongUsageIsRefusedBeforeAnythingStarts(_ arguments: [String]) throws {
         let scratch = try ScratchFolder()
