@@ -6,6 +6,8 @@ loading the test data. All sides may use all cores.
 """
 
 import argparse
+import concurrent.futures
+import http.client
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,10 +248,16 @@ def methods(table, bench, **_):
     print("    (1) not run here: measured once on another machine, one thread; both sides the best of three")
 
 
-def encode(table, bench, cache, **_):
+def short_clip(cache):
+    """The first ten seconds of the long one."""
     clip = cache / "720p-short.mp4"
     if not clip.exists():
         quiet(["ffmpeg", "-v", "error", "-y", "-i", long_clip(cache), "-t", "10", "-c", "copy", clip])
+    return clip
+
+
+def encode(table, bench, cache, **_):
+    clip = short_clip(cache)
     medians, said = table.compare("", lambda: in_process([bench, "encode", clip]), {})
     alone, _ = table.compare(
         "", lambda: processor(["ffmpeg", "-v", "error", "-threads", 1, "-i", clip, "-f", "null", "-"]), {})
@@ -355,6 +364,48 @@ def meaning(table, bench, **_):
         table.row(f"built-in encoder, {name}", "", f"{value:.2f}", "", "", target)
 
 
+def service(table, tokenreel, cache, **_):
+    """Uploads to the service against the same files given to the command, with as many jobs of one thread each."""
+    count, jobs = 64, os.cpu_count()
+    clip = short_clip(cache)
+    folder = cache / "uploads"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number in range(count):
+        os.link(clip, folder / f"{number}.mp4")
+    options = ["--jobs", jobs, "--threads", 1]
+    command = [tokenreel, "reduce", folder, "--out-dir", cache / "reduced", "-q", *options]
+    server = subprocess.Popen(
+        [str(part) for part in [tokenreel, "serve", "--port", 0, "--log-level", "error", *options]],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        address = urllib.parse.urlsplit(server.stdout.readline().strip()).netloc
+        body = clip.read_bytes()
+
+        def upload(_):
+            connection = http.client.HTTPConnection(address)
+            connection.request("POST", "/v1/reduce", body)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                sys.exit(f"bench: the service answered {answer.status}: {answer.read()}")
+            return len(answer.read())
+
+        def uploads():
+            start = time.perf_counter()
+            with concurrent.futures.ThreadPoolExecutor(count) as pool:
+                list(pool.map(upload, range(count)))
+            return time.perf_counter() - start, {}
+
+        table.compare(
+            f"{count} uploads of 10 s of 720p at once", uploads,
+            {f"tokenreel reduce --jobs {jobs}": lambda: whole_process(command)}, "<= 1.25")
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder)
+        shutil.rmtree(cache / "reduced", ignore_errors=True)
+
+
 def build(table, cache, **_):
     scratch = cache / "build"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -366,8 +417,9 @@ def build(table, cache, **_):
 
 
 PARTS = {
-    part.__name__: part for part in (decode, kmeans, methods, encode, memory, live, meaning, towers, build)}
-DEFAULT = [name for name in PARTS if name not in ("towers", "build")]
+    part.__name__: part
+    for part in (decode, kmeans, methods, encode, memory, live, meaning, towers, service, build)}
+DEFAULT = [name for name in PARTS if name not in ("towers", "service", "build")]
 
 
 def main():

@@ -1,13 +1,9 @@
-// What the kernels share: the x86 levels they are compiled for, and the fixed lanes that sums run in.
+// What the kernels of floats share: the fixed lanes that sums run in.
 #pragma once
 
 #pragma STDC FP_CONTRACT OFF
 
-#if defined(__x86_64__) && defined(__ELF__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
+#include "clones.h"
 
 typedef float lanes __attribute__((vector_size(64), aligned(4)));
 

@@ -1,10 +1,6 @@
 #include "resample.h"
 
-#if defined(__x86_64__) && defined(__ELF__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
+#include "clones.h"
 
 enum { STRIP = tr_resample_strip, FRACTION = 22, BLOCK = 64 };
 

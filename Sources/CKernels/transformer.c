@@ -54,6 +54,19 @@ CLONES void tr_layer_norm(const float *in, size_t rows, size_t count, const floa
     }
 }
 
+CLONES void tr_rms_norm(const float *in, size_t rows, size_t count, const float *gain, float epsilon, float *out) {
+    for (size_t row = 0; row < rows; row++, in += count, out += count) {
+        lanes squares = {0};
+        size_t i = 0;
+        for (; i + 16 <= count; i += 16) squares += *(const lanes *)(in + i) * *(const lanes *)(in + i);
+        for (; i < count; i++) squares[i % 16] += in[i] * in[i];
+        float sum;
+        SUM_LANES(squares, sum);
+        float scale = 1 / sqrtf(sum / (float)count + epsilon);
+        for (i = 0; i < count; i++) out[i] = in[i] * scale * gain[i];
+    }
+}
+
 CLONES void tr_add_bias(float *values, size_t rows, size_t count, const float *bias) {
     for (size_t row = 0; row < rows; row++, values += count)
         for (size_t i = 0; i < count; i++) values[i] += bias[i];
@@ -101,6 +114,34 @@ CLONES void tr_gelu_quick(float *values, size_t rows, size_t count, const float 
             float power;
             EXPONENTIAL(-1.702f * x, power);
             values[i] = x / (1 + power);
+        }
+}
+
+CLONES void tr_silu(float *values, size_t rows, size_t count, const float *bias) {
+    for (size_t row = 0; row < rows; row++, values += count)
+        for (size_t i = 0; i < count; i++) {
+            float x = values[i] + bias[i];
+            float power;
+            EXPONENTIAL(-x, power);
+            values[i] = x / (1 + power);
+        }
+}
+
+CLONES void tr_multiply_biased(float *values, size_t rows, size_t count, const float *in, const float *bias) {
+    for (size_t row = 0; row < rows; row++, values += count, in += count)
+        for (size_t i = 0; i < count; i++) values[i] *= in[i] + bias[i];
+}
+
+CLONES void tr_rotate(float *values, size_t rows, size_t heads, size_t half, const float *cosines,
+                      const float *sines) {
+    for (size_t row = 0; row < rows; row++, cosines += half, sines += half)
+        for (size_t head = 0; head < heads; head++, values += 2 * half) {
+            float *restrict low = values, *restrict high = values + half;
+            for (size_t i = 0; i < half; i++) {
+                float x = low[i], y = high[i];
+                low[i] = x * cosines[i] - y * sines[i];
+                high[i] = y * cosines[i] + x * sines[i];
+            }
         }
 }
 

@@ -14,8 +14,8 @@ public final class SafetensorsFile: Sendable {
     /// The tensors by name.
     public let tensors: [String: TensorEntry]
 
-    private let bytes: FileBytes
-    private let dataStart: Int
+    /// The bytes of each tensor, where they lie.
+    private let contents: [String: TensorBuffer<UInt8>]
     private let name: String
 
     /// Maps the file at `path`.
@@ -62,13 +62,37 @@ public final class SafetensorsFile: Sendable {
             let header = try SafetensorsHeader(parsing: Array(memory[8..<start]), dataBytes: memory.count - start)
             metadata = header.metadata
             tensors = header.tensors
+            let data = UnsafeMutableRawBufferPointer(mutating: memory)[start...]
+            contents = tensors.mapValues { entry in
+                let span = UnsafeMutableRawBufferPointer(
+                    rebasing: data[start + entry.span.lowerBound..<start + entry.span.upperBound])
+                return TensorBuffer(adopting: span.bindMemory(to: UInt8.self)) { withExtendedLifetime(bytes) {} }
+            }
         } catch {
             throw TokenReelError(
                 error.code, subject: name, found: "\(error.subject): \(error.found)", allowed: error.allowed)
         }
-        self.bytes = bytes
         self.name = name
-        dataStart = start
+    }
+
+    /// Takes tensors that are in memory as if they came from a file; their bytes are not copied.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for a name that comes twice.
+    package init(_ contents: [TensorContents], name: String) throws(TokenReelError) {
+        var entries: [String: TensorEntry] = [:]
+        var buffers: [String: TensorBuffer<UInt8>] = [:]
+        for tensor in contents {
+            guard entries[tensor.name] == nil else {
+                throw TokenReelError(.invalidArgument, subject: name, found: "two tensors \"\(tensor.name)\"")
+            }
+            entries[tensor.name] = TensorEntry(
+                dtype: tensor.dtype, shape: tensor.shape, span: 0..<tensor.bytes.count)
+            buffers[tensor.name] = tensor.bytes
+        }
+        metadata = [:]
+        tensors = entries
+        self.contents = buffers
+        self.name = name
     }
 
     /// The entry of a tensor that must be there.
@@ -91,10 +115,10 @@ public final class SafetensorsFile: Sendable {
     ///   ``TokenReelError/Code/unsupportedInput`` if it does not hold floating-point numbers.
     public func floats(_ tensor: String) throws(TokenReelError) -> TensorBuffer<Float> {
         let entry = try entry(tensor)
-        let memory = contents(of: entry)
+        let memory = contents(of: tensor)
         switch entry.dtype {
         case .f32:
-            if let aligned = adopted(memory) { return aligned }
+            if let aligned = adopted(tensor, memory) { return aligned }
             return converted(memory, from: UInt32.self) { Float(bitPattern: $0) }
         case .f16: return converted(memory, from: UInt16.self) { Float(Float16(bitPattern: $0)) }
         case .bf16: return converted(memory, from: UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
@@ -109,8 +133,8 @@ public final class SafetensorsFile: Sendable {
     public func doubles(_ tensor: String) throws(TokenReelError) -> [Double] {
         let entry = try entry(tensor)
         switch entry.dtype {
-        case .f64: return converted(contents(of: entry), from: UInt64.self) { Double(bitPattern: $0) }.array
-        case .f32: return converted(contents(of: entry), from: UInt32.self) { Double(Float(bitPattern: $0)) }.array
+        case .f64: return converted(contents(of: tensor), from: UInt64.self) { Double(bitPattern: $0) }.array
+        case .f32: return converted(contents(of: tensor), from: UInt32.self) { Double(Float(bitPattern: $0)) }.array
         default: throw unexpected(tensor, entry, "F64, F32")
         }
     }
@@ -122,7 +146,7 @@ public final class SafetensorsFile: Sendable {
     public func bytes(_ tensor: String) throws(TokenReelError) -> [UInt8] {
         let entry = try entry(tensor)
         guard entry.dtype == .u8 else { throw unexpected(tensor, entry, "U8") }
-        return Array(contents(of: entry))
+        return Array(contents(of: tensor))
     }
 
     /// The numbers of an integer tensor, row-major.
@@ -131,7 +155,7 @@ public final class SafetensorsFile: Sendable {
     ///   ``TokenReelError/Code/unsupportedInput`` if it does not hold integers.
     public func integers(_ tensor: String) throws(TokenReelError) -> [Int] {
         let entry = try entry(tensor)
-        let memory = contents(of: entry)
+        let memory = contents(of: tensor)
         switch entry.dtype {
         case .u8: return memory.map(Int.init)
         case .i8: return memory.map { Int(Int8(bitPattern: $0)) }
@@ -157,18 +181,17 @@ public final class SafetensorsFile: Sendable {
         )
     }
 
-    private func contents(of entry: TensorEntry) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
-            rebasing: bytes.memory[dataStart + entry.span.lowerBound..<dataStart + entry.span.upperBound])
+    private func contents(of tensor: String) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(contents[tensor]?.memory ?? UnsafeBufferPointer(start: nil, count: 0))
     }
 
     /// The tensor in place, if the machine reads it as it is; the buffer keeps the file mapped.
-    private func adopted(_ memory: UnsafeRawBufferPointer) -> TensorBuffer<Float>? {
+    private func adopted(_ tensor: String, _ memory: UnsafeRawBufferPointer) -> TensorBuffer<Float>? {
         guard Int(littleEndian: 1) == 1, let base = memory.baseAddress,
             Int(bitPattern: base).isMultiple(of: MemoryLayout<Float>.alignment)
         else { return nil }
         let numbers = UnsafeMutableBufferPointer(mutating: memory.bindMemory(to: Float.self))
-        return TensorBuffer(adopting: numbers) { [bytes] in withExtendedLifetime(bytes) {} }
+        return TensorBuffer(adopting: numbers) { [owner = contents[tensor]] in withExtendedLifetime(owner) {} }
     }
 
     private func converted<Word: FixedWidthInteger & BitwiseCopyable, Element>(

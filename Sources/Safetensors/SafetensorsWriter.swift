@@ -13,6 +13,8 @@ public struct SafetensorsWriter: Sendable {
         let dtype: DType
         let shape: [Int]
         let count: Int
+        /// The same numbers in memory, where that is how they are stored.
+        var floats: TensorBuffer<Float>?
         /// Appends the bytes of a range of elements.
         let encode: @Sendable (Range<Int>, inout [UInt8]) -> Void
     }
@@ -29,7 +31,7 @@ public struct SafetensorsWriter: Sendable {
     /// - Precondition: The shape fits the numbers, and `dtype` is one of the three.
     public mutating func add(_ name: String, shape: [Int], floats: TensorBuffer<Float>, as dtype: DType = .f32) {
         precondition([.f32, .f16, .bf16].contains(dtype), "floats are stored as F32, F16 or BF16")
-        put(name, dtype, shape, floats.count) { range, bytes in
+        put(name, dtype, shape, floats.count, inPlace: dtype == .f32 ? floats : nil) { range, bytes in
             floats.withUnsafeBufferPointer { numbers in
                 switch dtype {
                 case .f16: Self.append(range, to: &bytes) { Float16(numbers[$0]).bitPattern }
@@ -83,12 +85,12 @@ public struct SafetensorsWriter: Sendable {
     }
 
     private mutating func put(
-        _ name: String, _ dtype: DType, _ shape: [Int], _ count: Int,
+        _ name: String, _ dtype: DType, _ shape: [Int], _ count: Int, inPlace floats: TensorBuffer<Float>? = nil,
         encode: @escaping @Sendable (Range<Int>, inout [UInt8]) -> Void
     ) {
         precondition(shape.reduce(1, *) == count, "the shape must fit the numbers")
         precondition(name != "__metadata__" && tensors[name] == nil, "tensor names are distinct")
-        tensors[name] = Tensor(dtype: dtype, shape: shape, count: count, encode: encode)
+        tensors[name] = Tensor(dtype: dtype, shape: shape, count: count, floats: floats, encode: encode)
     }
 
     // MARK: Writing
@@ -122,6 +124,19 @@ public struct SafetensorsWriter: Sendable {
                 tensor.encode(start..<min(start + Self.stride, tensor.count), &bytes)
                 try Descriptor.write(bytes, to: descriptor, subject: "output")
             }
+        }
+    }
+
+    /// The tensors as a reader of the file would find them, in its order; single-precision numbers that came as a buffer
+    /// stay where they are.
+    package func contents() -> [TensorContents] {
+        inOrder.map { name, tensor in
+            if let floats = tensor.floats, Int(littleEndian: 1) == 1 {
+                return TensorContents(name, tensor.dtype, tensor.shape, inPlace: floats)
+            }
+            var bytes: [UInt8] = []
+            tensor.encode(0..<tensor.count, &bytes)
+            return TensorContents(name: name, dtype: tensor.dtype, shape: tensor.shape, bytes: TensorBuffer(bytes))
         }
     }
 

@@ -25,6 +25,15 @@ public enum Elementary {
     /// 2 to the power of `x`.
     public static func exp2(_ x: Double) -> Double { binaryPower(x) }
 
+    /// `base` to the power of `x`.
+    public static func power(_ base: Float, _ x: Float) -> Float { powf(base, x) }
+
+    /// The cosine of an angle in radians.
+    public static func cosine(_ x: Float) -> Float { cosf(x) }
+
+    /// The sine of an angle in radians.
+    public static func sine(_ x: Float) -> Float { sinf(x) }
+
     /// The hyperbolic tangent.
     public static func tanh(_ x: Double) -> Double { hyperbolicTangent(x) }
 

@@ -77,6 +77,9 @@ public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked
         try body(UnsafeBufferPointer(base))
     }
 
+    /// The elements where they lie, as long as this object lives.
+    package var memory: UnsafeBufferPointer<Element> { UnsafeBufferPointer(base) }
+
     /// A copy as an array.
     public var array: [Element] { Array(base) }
 }

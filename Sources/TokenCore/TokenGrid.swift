@@ -64,6 +64,10 @@ public struct TokenGrid: Sendable {
     ///
     /// It belongs to no place in the video, so it is never reduced and never counted.
     public let newline: [Float]?
+    /// Of each further stream, `[frames, rows, columns, channels]`: vectors that the model takes in beside the tokens.
+    ///
+    /// Qwen3-VL's language model adds them in its first layers (DeepStack). What happens to the tokens happens to them.
+    public let deepstack: [TensorBuffer<Float>]
 
     /// Puts a grid together from its parts.
     ///
@@ -71,7 +75,7 @@ public struct TokenGrid: Sendable {
     public init(
         shape: GridShape, values: TensorBuffer<Float>, frameTimes: [Double], saliency: [Float]? = nil,
         frameFeatures: [Float]? = nil, patchEmbeddings: TensorBuffer<Float>? = nil, maps: [Signal: TokenMap] = [:],
-        newline: [Float]? = nil
+        newline: [Float]? = nil, deepstack: [TensorBuffer<Float>] = []
     ) throws(TokenReelError) {
         func check(_ part: String, _ count: Int, _ expected: Int) throws(TokenReelError) {
             guard count == expected else {
@@ -94,6 +98,9 @@ public struct TokenGrid: Sendable {
         for (signal, map) in maps.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             try check(signal.rawValue, map.values.count, map.layers * shape.tokenCount)
         }
+        for (index, stream) in deepstack.enumerated() {
+            try check("stream deepstack.\(index)", stream.count, shape.elementCount)
+        }
         if let newline, newline.count != shape.channels {
             throw TokenReelError(
                 .invalidArgument, subject: "token grid", found: "a newline of \(newline.count) numbers",
@@ -107,6 +114,7 @@ public struct TokenGrid: Sendable {
         self.patchEmbeddings = patchEmbeddings
         self.maps = maps
         self.newline = newline
+        self.deepstack = deepstack
     }
 
     /// Numbers of one patch embedding; 0 without them.

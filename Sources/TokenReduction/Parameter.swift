@@ -15,25 +15,29 @@ public struct Parameter: Sendable {
     /// What it does.
     public let summary: String
 
-    static func real(_ name: String, _ value: Double, in range: ClosedRange<Double>, _ summary: String) -> Parameter {
+    /// A number within a range.
+    public static func real(_ name: String, _ value: Double, in range: ClosedRange<Double>, _ summary: String)
+        -> Parameter
+    {
         Parameter(name: name, defaultValue: value, range: range, isWhole: false, choices: [], summary: summary)
     }
 
-    static func whole(_ name: String, _ value: Int, in range: ClosedRange<Int>, _ summary: String) -> Parameter {
+    /// A whole number within a range.
+    public static func whole(_ name: String, _ value: Int, in range: ClosedRange<Int>, _ summary: String) -> Parameter {
         Parameter(
             name: name, defaultValue: Double(value), range: Double(range.lowerBound)...Double(range.upperBound),
             isWhole: true, choices: [], summary: summary)
     }
 
     /// A choice among words; the first is the default.
-    static func choice(_ name: String, among choices: [String], _ summary: String) -> Parameter {
+    public static func choice(_ name: String, among choices: [String], _ summary: String) -> Parameter {
         Parameter(
             name: name, defaultValue: 0, range: 0...Double(choices.count - 1), isWhole: true, choices: choices,
             summary: summary)
     }
 
     /// Something that is done or not, written 1 or 0.
-    static func flag(_ name: String, _ value: Bool, _ summary: String) -> Parameter {
+    public static func flag(_ name: String, _ value: Bool, _ summary: String) -> Parameter {
         .whole(name, value ? 1 : 0, in: 0...1, summary)
     }
 
@@ -74,16 +78,21 @@ public struct ParameterValues: Sendable, Equatable {
 
     package init(_ values: [String: Double]) { self.values = values }
 
-    func real(_ name: String) -> Double {
+    /// The value of a parameter.
+    ///
+    /// - Precondition: The method's descriptor declares the parameter; the same holds for the other ways to read one.
+    public func real(_ name: String) -> Double {
         guard let value = values[name] else { preconditionFailure("parameter \(name) is not declared by its method") }
         return value
     }
 
-    func whole(_ name: String) -> Int { Int(real(name)) }
-    func flag(_ name: String) -> Bool { real(name) != 0 }
+    /// The value of a parameter that takes whole numbers.
+    public func whole(_ name: String) -> Int { Int(real(name)) }
+    /// Whether a flag is set.
+    public func flag(_ name: String) -> Bool { real(name) != 0 }
 
     /// The case that stands at the place of the chosen word, of an enumeration over the same words in the same order.
-    func choice<Choice: CaseIterable>(_ name: String, as type: Choice.Type) -> Choice {
+    public func choice<Choice: CaseIterable>(_ name: String, as type: Choice.Type) -> Choice {
         let all = Array(Choice.allCases)
         return all[min(max(whole(name), 0), all.count - 1)]
     }

@@ -14,6 +14,8 @@ public struct ReductionInput: Sendable {
     public let asPublished: Bool
     /// The retention ratio as the caller wrote it, for references that round it in ways of their own.
     public let publishedRatio: Double?
+    /// The grid that every frame is to be left with, where grids are preserved.
+    public let frameGrid: FrameGrid?
     /// Threads a stage may use; never changes a result.
     public let workers: Int
     /// `[T * N]` Euclidean lengths of the tokens.
@@ -76,6 +78,7 @@ public struct ReductionInput: Sendable {
         query = request.query
         asPublished = request.asPublished
         if case .ratio(let ratio) = request.budget { publishedRatio = ratio } else { publishedRatio = nil }
+        frameGrid = try request.frameGrid(of: grid.shape)
         workers = max(request.workers, 1)
         cancellation = request.cancellation
         (norms, temporalSimilarity) = Self.compareFrames(of: grid, workers: workers)
@@ -92,7 +95,7 @@ public struct ReductionInput: Sendable {
     ///
     /// The substitute is spatial distinctiveness, `1 - cos(token, mean token of its frame)`: what stands out from its
     /// frame tends to be looked at (V-CAST, arXiv 2603.27650, uses the same idea).
-    func saliency() -> [Float] {
+    public func saliency() -> [Float] {
         if let saliency = grid.saliency { return saliency }
         let cells = grid.shape.tokensPerFrame
         return Array(0..<grid.shape.frames).mapParallel(workers: workers) { frame -> [Float] in
@@ -115,7 +118,7 @@ public struct ReductionInput: Sendable {
     /// How well tokens that a plan makes answer the question; nil if there is none.
     ///
     /// The tokens' values are asked for only where a query has to be compared with them.
-    func relevance(of plan: ReductionPlan, values: @autoclosure () -> TensorBuffer<Float>) -> [Float]? {
+    public func relevance(of plan: ReductionPlan, values: @autoclosure () -> TensorBuffer<Float>) -> [Float]? {
         if let relevance { return plan.applied(to: relevance) }
         return query.map { QueryRelevance.scores(of: values(), for: $0, workers: workers) }
     }

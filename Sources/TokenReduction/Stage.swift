@@ -35,7 +35,20 @@ public struct StageDescriptor: Sendable {
     /// Whether it chooses by the query where there is one.
     public let readsQuery: Bool
 
-    init(
+    /// Describes a method.
+    ///
+    /// - Parameters:
+    ///   - name: The name used in recipes.
+    ///   - kind: Where in the pipeline the method acts.
+    ///   - summary: One sentence on what it does.
+    ///   - source: Paper and section the computation follows.
+    ///   - parameters: What can be set.
+    ///   - needs: Signals the method needs.
+    ///   - substitutes: What stands in for a missing signal where the caller allows it.
+    ///   - cost: Arithmetic cost in T frames, N tokens a frame, D channels.
+    ///   - overlaps: Whether its rows may share source tokens.
+    ///   - readsQuery: Whether it chooses by the query where there is one; a method that needs one does.
+    public init(
         name: String, kind: StageKind, summary: String, source: String, parameters: [Parameter] = [],
         needs: Set<Signal> = [], substitutes: [Signal: String] = [:], cost: String, overlaps: Bool = false,
         readsQuery: Bool = false

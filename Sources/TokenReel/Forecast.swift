@@ -34,15 +34,20 @@ extension Pipeline {
         switch input.content {
         case .grid(let file): shape = file.grid.shape
         case .video(let source):
-            try rehearse(RecipeRegistry.recipe(named: method, parameters: parameters))
+            try rehearse(recipe())
             var options = decodeOptions
             options.cancellation = request.cancellation
-            let decoder: VideoDecoder
-            do { decoder = try VideoDecoder(source, options: options) } catch { throw input.restated(error) }
+            let decoder: any FrameStream
+            do { decoder = try source.open(options) } catch { throw input.restated(error) }
             video = decoder.info
             if let frames = decoder.expectedFrames {
+                let encoder: any FrameEncoder
+                do { encoder = try self.encoder.fitted(to: VideoOutline(decoder)) } catch {
+                    throw input.restated(error)
+                }
+                let groups = (frames + encoder.framesPerGroup - 1) / encoder.framesPerGroup
                 shape = try GridShape(
-                    frames: frames, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+                    frames: groups, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
             }
         }
         return Forecast(shape: shape, isGrid: input.isGrid, tokensOut: try tokensOut(of: shape), video: video)
@@ -50,10 +55,10 @@ extension Pipeline {
 
     private func tokensOut(of shape: GridShape?) throws(TokenReelError) -> Int? {
         guard let shape, !request.asPublished else { return nil }
-        if let codebook = request.codebook, try RecipeRegistry.descriptor(named: method).emitsCodebook {
+        if let codebook = request.codebook, try recipes.descriptor(named: method).emitsCodebook {
             guard case .fixed(let size) = codebook else { return nil }
             return min(size, shape.tokenCount)
         }
-        return try request.budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
+        return try request.count(of: shape)
     }
 }

@@ -21,8 +21,10 @@ public struct Pipeline: Sendable {
     public var decodeOptions: DecodeOptions {
         didSet { fitFrameSize() }
     }
-    /// The name of the recipe.
+    /// The name of the recipe, one of ``recipes``.
     public var method = RecipeRegistry.defaultName
+    /// What ``method`` chooses from: the registry's recipes, and those of your own that you add.
+    public var recipes = RecipeRegistry.recipes
     /// Signals that a video's grid carries besides saliency; those that ``method`` needs need not be named.
     ///
     /// What ``availableSignals`` does not list is left out.
@@ -35,6 +37,8 @@ public struct Pipeline: Sendable {
     public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
+    public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -42,16 +46,33 @@ public struct Pipeline: Sendable {
     public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
+    /// Whether the report says how well the tokens stand for the grid, which can take longer than the reduction.
+    package var measuresQuality = true
 
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
 
-    /// The same with another encoder.
+    /// The same with another encoder, whose model may have a rule of its own for frames.
     public init(encoder: any FrameEncoder) {
         self.encoder = encoder
         decodeOptions = DecodeOptions()
+        if let spread = encoder.frameSpread { decodeOptions.sampling = .spread(spread) }
         request = ReductionRequest(budget: .ratio(0.1))
         fitFrameSize()
+    }
+
+    /// Takes frames at a rate, or some number of them: as the model's own video processor would, where it has a rule, and
+    /// otherwise by their times.
+    public mutating func sample(_ wanted: FrameSpread.Wanted) {
+        if var spread = encoder.frameSpread {
+            spread.wanted = wanted
+            decodeOptions.sampling = .spread(spread)
+            return
+        }
+        switch wanted {
+        case .rate(let rate): decodeOptions.sampling = .rate(rate)
+        case .count(let count): decodeOptions.sampling = .count(count)
+        }
     }
 
     private mutating func fitFrameSize() {
@@ -63,9 +84,14 @@ public struct Pipeline: Sendable {
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument``.
     public func validate() throws(TokenReelError) {
-        _ = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        _ = try recipe()
         _ = try request.budget.count(frames: 1, tokensPerFrame: 1)
         try window?.validate()
+    }
+
+    /// The recipe that ``method`` names, with ``parameters``.
+    package func recipe() throws(TokenReelError) -> Recipe {
+        try recipes.descriptor(named: method).recipe(parameters: parameters)
     }
 
     /// Signals that a video can be encoded with: the encoder's own, and what follows from the pictures alone.
@@ -75,7 +101,7 @@ public struct Pipeline: Sendable {
 
     /// What a video's grid has to carry for a recipe; where something is looked for, its pruner runs too.
     func signals(for recipe: Recipe) throws(TokenReelError) -> Set<Signal> {
-        let pruners = try RecipeRegistry.descriptor(named: recipe.name).stages.filter {
+        let pruners = try recipes.descriptor(named: recipe.name).stages.filter {
             hasQuestion && $0.kind == .prune
         }
         return pruners.reduce(recipe.needs) { $0.union($1.needs) }
@@ -130,7 +156,7 @@ public struct Pipeline: Sendable {
 
     /// Decodes and encodes a video, or takes the grid if the input is one.
     ///
-    /// Blocks; call it from a thread of your own, or use ``encoded(_:progress:)``.
+    /// Blocks; call it from a thread of your own, or use ``encoded(_:)``.
     ///
     /// - Throws: ``TokenReelError`` of the decoder and of ``TokenGridFile``; `limitExceeded` for a grid above
     ///   `limits.gridBytes`; `cancelled`.
@@ -156,14 +182,15 @@ public struct Pipeline: Sendable {
             return EncodedInput(
                 grid: outcome.grid, query: nil, metadata: [:],
                 video: EncodedInput.Video(
-                    info: outcome.info, statistics: outcome.statistics, decodeSeconds: outcome.decodeSeconds,
+                    info: outcome.info, facts: outcome.facts, statistics: outcome.statistics,
+                    decodeSeconds: outcome.decodeSeconds,
                     encodeSeconds: outcome.encodeSeconds))
         }
     }
 
     /// Runs all stages.
     ///
-    /// Blocks; call it from a thread of your own, or use ``reduced(_:name:progress:)``.
+    /// Blocks; call it from a thread of your own, or use ``reduced(_:name:)`` or ``reducing(_:name:)``.
     ///
     /// - Throws: What ``encode(_:progress:)`` throws, and ``TokenReelError`` of the recipe: `invalidArgument`,
     ///   `missingSignal`.
@@ -171,11 +198,27 @@ public struct Pipeline: Sendable {
         _ input: OpenInput, progress: ProgressHandler? = nil
     ) throws(TokenReelError) -> ReducedInput {
         let start = ContinuousClock.now
-        let recipe = try RecipeRegistry.recipe(named: method, parameters: parameters)
+        let recipe = try recipe()
         if !input.isGrid { try rehearse(recipe) }
         var encoding = self
         try encoding.signals.formUnion(signals(for: recipe))
         let encoded = try encoding.encode(input, progress: progress)
+        return try reduce(encoded, by: recipe, since: start, from: input, progress)
+    }
+
+    /// Reduces a grid that is in memory; the encoder and the sampling play no part.
+    ///
+    /// Blocks, as ``reduce(_:progress:)`` does.
+    ///
+    /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
+    public func reduce(encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+        try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
+    }
+
+    private func reduce(
+        _ encoded: EncodedInput, by recipe: Recipe, since start: ContinuousClock.Instant, from input: OpenInput?,
+        _ progress: ProgressHandler?
+    ) throws(TokenReelError) -> ReducedInput {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         let request = try request(about: encoded)
@@ -189,10 +232,18 @@ public struct Pipeline: Sendable {
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence = try stored(exact, reduction, of: grid)
-        let quality = ReductionQuality.measure(
-            reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+        var sequence = try stored(exact, reduction, of: grid)
+        let quality =
+            measuresQuality
+            ? ReductionQuality.measure(reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+            : .unmeasured
         clock.stop()
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
+        for (key, value) in encoded.facts { metadata[key] = value }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
@@ -207,8 +258,6 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = try provenance(of: input)
-        for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
 }

@@ -5,10 +5,21 @@ internal import VideoDecoding
 extension Pipeline {
     /// Runs all stages on a thread of their own; cancelling the task ends them.
     ///
-    /// - Parameter name: A name to write into the metadata instead of the input's own.
+    /// - Parameters:
+    ///   - source: A video or a grid.
+    ///   - name: A name to write into the metadata instead of the input's own.
     /// - Throws: ``TokenReelError``, as ``reduce(_:progress:)``.
-    public func reduced(
-        _ source: InputSource, name: String? = nil, progress: ProgressHandler? = nil
+    public func reduced(_ source: InputSource, name: String? = nil) async throws(TokenReelError) -> ReducedInput {
+        try await reduced(source, name: name, progress: nil)
+    }
+
+    /// The same as steps to be watched, the last of which is the result.
+    public func reducing(_ source: InputSource, name: String? = nil) -> ReductionSteps {
+        ReductionSteps(pipeline: self, source: source, name: name)
+    }
+
+    func reduced(
+        _ source: InputSource, name: String?, progress: ProgressHandler?
     ) async throws(TokenReelError) -> ReducedInput {
         try await onOwnThread { pipeline throws(TokenReelError) in
             let input = try OpenInput(
@@ -20,13 +31,11 @@ extension Pipeline {
     /// Decodes and encodes on a thread of their own; cancelling the task ends that.
     ///
     /// - Throws: ``TokenReelError``, as ``encode(_:progress:)``.
-    public func encoded(
-        _ source: InputSource, progress: ProgressHandler? = nil
-    ) async throws(TokenReelError) -> EncodedInput {
+    public func encoded(_ source: InputSource) async throws(TokenReelError) -> EncodedInput {
         try await onOwnThread { pipeline throws(TokenReelError) in
             let input = try OpenInput(
                 source, limits: pipeline.decodeOptions.limits, cancellation: pipeline.request.cancellation)
-            return try pipeline.encode(input, progress: progress)
+            return try pipeline.encode(input)
         }
     }
 
@@ -36,16 +45,8 @@ extension Pipeline {
         var pipeline = self
         let cancellation = request.cancellation ?? Cancellation()
         pipeline.request.cancellation = cancellation
-        let outcome: Result<Value, TokenReelError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { [pipeline] continuation in
-                DedicatedThread {
-                    do throws(TokenReelError) {
-                        continuation.resume(returning: .success(try work(pipeline)))
-                    } catch {
-                        continuation.resume(returning: .failure(error))
-                    }
-                }.detach()
-            }
+        let outcome = await withTaskCancellationHandler { [pipeline] in
+            await DedicatedThread.outcome { () throws(TokenReelError) in try work(pipeline) }
         } onCancel: {
             cancellation.cancel()
         }

@@ -17,8 +17,7 @@ struct TokenReelCommand: ParsableCommand {
         version: ProductVersion.current,
         subcommands: [
             ReduceCommand.self, EncodeCommand.self, StreamCommand.self, CompareCommand.self, InspectCommand.self,
-            MethodsCommand.self,
-            DoctorCommand.self,
+            MethodsCommand.self, ServeCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -380,4 +380,4 @@ private func dictionary(_ entries: [String: String]) -> OpaquePointer? {
 }
 
 /// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
-private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
+let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)

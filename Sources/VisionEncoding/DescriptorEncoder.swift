@@ -7,10 +7,10 @@ public import TokenCore
 ///
 /// | group | channels | weight | what it says | source |
 /// |---|---|---|---|---|
-/// | ``Brightness`` | 8 | 0.2 | how light | population code |
-/// | ``Colour`` | 25 | 0.4 | which hue and how strong | population code |
-/// | ``ColourLayout`` | 14 | 0.1 | coarse shading inside the patch | MPEG-7 Color Layout Descriptor |
-/// | ``EdgeHistogram`` | 33 | 0.3 | where edges lie and how they run | Dalal & Triggs 2005; MPEG-7 Edge Histogram |
+/// | `Brightness` | 8 | 0.2 | how light | population code |
+/// | `Colour` | 25 | 0.4 | which hue and how strong | population code |
+/// | `ColourLayout` | 14 | 0.1 | coarse shading inside the patch | MPEG-7 Color Layout Descriptor |
+/// | `EdgeHistogram` | 33 | 0.3 | where edges lie and how they run | Dalal & Triggs 2005; MPEG-7 Edge Histogram |
 ///
 /// Sensor noise and compression leave a still camera's tokens above 0.95, so thresholds made for vision towers (0.8 in
 /// HoliTom) separate what moved from what stayed. Across a cut the mean cosine falls to 0.55…0.7 and not to 0: flat

@@ -12,16 +12,19 @@ public struct EncodedFrame: Sendable {
     public var patchEmbeddings: [Float]?
     /// Of each of ``Signal/maps``, `[rows, columns]` for every layer, from shallow to deep.
     public var maps: [Signal: [[Float]]]
+    /// Of each further stream, `[rows, columns, channels]`: see ``TokenGrid/deepstack``.
+    public var deepstack: [[Float]]
 
     /// Puts the parts together.
     public init(
         tokens: [Float], saliency: [Float]? = nil, frameFeature: [Float]? = nil, patchEmbeddings: [Float]? = nil,
-        maps: [Signal: [[Float]]] = [:]
+        maps: [Signal: [[Float]]] = [:], deepstack: [[Float]] = []
     ) {
         self.tokens = tokens
         self.saliency = saliency
         self.frameFeature = frameFeature
         self.patchEmbeddings = patchEmbeddings
         self.maps = maps
+        self.deepstack = deepstack
     }
 }

@@ -52,6 +52,7 @@ import Testing
                 case .gelu: x * 0.5 * (1 + erf(x / 2.0.squareRoot()))
                 case .geluTanh: x * 0.5 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
                 case .quickGELU: x / (1 + exp(-1.702 * x))
+                case .silu: x / (1 + exp(-x))
                 }
             #expect(abs(Double(found[index]) - exact) < 1e-6 * max(1, abs(x)))
         }

@@ -46,6 +46,20 @@ import VisionEncoding
         #expect(try scratch.bytes("1") == scratch.bytes("5"))
     }
 
+    @Test func aGridInMemoryIsReducedLikeAFile() throws {
+        let pipeline = try pipeline()
+        let input = try OpenInput(.file(Self.clip))
+        let encoded = try pipeline.encode(input)
+        let reduced = try pipeline.reduce(
+            encoded: EncodedInput(grid: encoded.grid, metadata: ["model": "mine", "other": "no"]))
+        let direct = try pipeline.reduce(input)
+        #expect(reduced.sequence.tokens.array == direct.sequence.tokens.array)
+        #expect(reduced.sequence.plan == direct.sequence.plan)
+        #expect(reduced.metadata["recipe"] == direct.metadata["recipe"])
+        #expect(reduced.metadata["model"] == "mine")
+        #expect(reduced.metadata["other"] == nil && reduced.metadata["sampling"] == nil)
+    }
+
     @Test func gridOnTheWayChangesNothing() throws {
         let scratch = try ScratchFolder()
         let pipeline = try pipeline()
@@ -258,5 +272,37 @@ import VisionEncoding
         let task = Task { [slow] in try await slow.reduced(.file(Self.clip)) }
         task.cancel()
         await #expect { try await task.value } throws: { ($0 as? TokenReelError)?.code == .cancelled }
+    }
+
+    @Test func recipesOfOnesOwnAreChosenByName() throws {
+        struct FirstTokens: TokenPruner {
+            static let descriptor = StageDescriptor(
+                name: "first", kind: .prune, summary: "Keeps the first.", source: "this test",
+                parameters: [.whole("skip", 0, in: 0...100, "How many to pass over.")], cost: "O(1)")
+            let skip: Int
+
+            init(_ values: ParameterValues) { skip = values.whole("skip") }
+
+            func selection(from candidates: CandidateTokens, of input: ReductionInput, count: Int) -> [Int] {
+                Array(skip..<skip + count)
+            }
+        }
+        var pipeline = try pipeline()
+        pipeline.recipes.append(
+            RecipeDescriptor("first", "Keeps the first.", source: "this test", pruner: FirstTokens.self))
+        pipeline.method = "first"
+        pipeline.parameters = ["skip": "3"]
+        let input = try OpenInput(.file(Self.clip))
+        #expect(try pipeline.forecast(input).tokensOut == 200)
+        let reduced = try pipeline.reduce(input)
+        #expect(reduced.sequence.plan.anchors == Array(3..<203))
+        #expect(
+            reduced.metadata["recipe"] == #"{"name":"first","parameters":{"skip":3}}"#,
+            "\(reduced.metadata["recipe"] ?? "")")
+        let comparison = try pipeline.compare(input, methods: ["first", "evs"], budgets: [.tokens(10)])
+        #expect(Set(comparison.entries.map(\.method)) == ["first", "evs"])
+        #expect(throws: TokenReelError.self) {
+            try self.pipeline().compare(input, methods: ["first"], budgets: [.tokens(1)])
+        }
     }
 }

@@ -33,6 +33,7 @@ import TokenReel
         #expect(file.grid.saliency == grid.saliency)
         #expect(file.grid.frameTimes == grid.frameTimes)
         #expect(file.grid.newline == grid.newline && grid.newline != nil)
+        #expect(file.grid.deepstack.map(\.array) == grid.deepstack.map(\.array) && grid.deepstack.count == 2)
         #expect(file.query == nil)
         #expect(file.metadata["source"] == "x")
     }
@@ -64,6 +65,7 @@ import TokenReel
         for (name, shape) in [
             ("saliency", [5, 3]), ("saliency", [5, 2, 3]), ("frame_features", [4, 3]), ("frame_features", [5]),
             ("query", [2, 2, 2]), ("query", [0, 2]), ("newline", [3]), ("newline", [1, 2]),
+            ("deepstack.0", [5, 2, 2, 3]), ("deepstack.0", [5, 4, 2]),
         ] {
             let error = try refusal {
                 $0.add("tokens", shape: [5, 2, 2, 2], zeros([5, 2, 2, 2]))

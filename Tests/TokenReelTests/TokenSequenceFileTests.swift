@@ -14,7 +14,8 @@ enum SmallSequence {
         let values = (0..<shape.elementCount).map { Float(($0 * 37) % 101) / 8 - 6 }
         return try TokenGrid(
             shape: shape, values: TensorBuffer(values), frameTimes: (0..<6).map { Double($0) / 3 },
-            saliency: (0..<shape.tokenCount).map { Float($0 % 7) }, newline: (0..<8).map { Float($0) / 3 })
+            saliency: (0..<shape.tokenCount).map { Float($0 % 7) }, newline: (0..<8).map { Float($0) / 3 },
+            deepstack: [2, 4].map { scale in TensorBuffer(values.map { $0 * scale }) })
     }
 
     static func sequence() throws -> TokenSequence {
@@ -45,6 +46,11 @@ enum SmallSequence {
         #expect(read.codes == sequence.codes)
         #expect(read.codebook?.array == sequence.codebook?.array)
         #expect(read.newline == sequence.newline && read.newline?.count == 8)
+        // The same weights make of doubled tokens doubled tokens, and doubling is exact.
+        #expect(read.deepstack.count == 2)
+        for (stream, scale) in zip(read.deepstack, [2, 4] as [Float]) {
+            #expect(stream.array == read.tokens.array.map { $0 * scale })
+        }
         #expect(sequence.codes != nil && sequence.relevance != nil)
         let tolerance: Float = [.f16: 1e-3, .bf16: 1e-2, .f32: 0][dtype] ?? 0
         for (stored, computed) in zip(read.tokens.array, sequence.tokens.array) {
@@ -82,11 +88,11 @@ enum SmallSequence {
         let scratch = try ScratchFolder()
         try SmallSequence.sequence().write(to: scratch.path("good"), dtype: .f32)
         let good = try SafetensorsFile(path: scratch.path("good"))
-        let optional: Set = ["relevance", "codebook", "newline"]
+        let optional: Set = ["relevance", "codebook", "newline", "deepstack.1"]
         for victim in good.tensors.keys.sorted() {
             for damage in Damage.allCases {
                 // Any tokens, weights, relevance, codebook or newline of the right shape are as good as others.
-                let isFree = optional.union(["tokens", "plan.weights"]).contains(victim)
+                let isFree = optional.union(["tokens", "deepstack.0", "plan.weights"]).contains(victim)
                 if damage == .otherNumbers, isFree { continue }
                 if damage == .missing, optional.contains(victim) { continue }
                 try damage.apply(to: victim, of: good).write(to: scratch.path("bad"))

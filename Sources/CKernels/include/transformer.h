@@ -6,6 +6,9 @@
 void tr_layer_norm(const float *in, size_t rows, size_t count, const float *gain, const float *bias, float epsilon,
                    float *out);
 
+// out[r, :] = in[r, :] / sqrt(mean of squares + epsilon) * gain for `rows` rows of `count`; in may be out.
+void tr_rms_norm(const float *in, size_t rows, size_t count, const float *gain, float epsilon, float *out);
+
 // values[r, :] += bias for `rows` rows of `count`.
 void tr_add_bias(float *values, size_t rows, size_t count, const float *bias);
 
@@ -20,6 +23,16 @@ void tr_gelu_tanh(float *values, size_t rows, size_t count, const float *bias);
 
 // The same as x times a logistic function of 1.702 x.
 void tr_gelu_quick(float *values, size_t rows, size_t count, const float *bias);
+
+// The same as x times a logistic function of x.
+void tr_silu(float *values, size_t rows, size_t count, const float *bias);
+
+// values[r, :] *= in[r, :] + bias for `rows` rows of `count`.
+void tr_multiply_biased(float *values, size_t rows, size_t count, const float *in, const float *bias);
+
+// In place, for each of `heads` heads of 2 * half numbers in each of `rows` rows: the pairs (i, half + i) are turned by
+// the angles whose cosines and sines are [rows, half].
+void tr_rotate(float *values, size_t rows, size_t heads, size_t half, const float *cosines, const float *sines);
 
 // In place: each row becomes exp(x - max) / sum. Row r covers visible + r * step columns and is zero after them, which
 // makes a causal mask of step 1; step 0 leaves every row whole.

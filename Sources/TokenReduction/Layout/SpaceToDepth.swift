@@ -88,8 +88,8 @@ public struct SpaceToDepth: Sendable {
 extension TokenGrid {
     /// The grid with blocks of tokens as one long token each.
     ///
-    /// Tokens and patch embeddings are stacked without loss; a signal that is one number for each token becomes its mean
-    /// over the block.
+    /// Tokens, their further streams and patch embeddings are stacked without loss; a signal that is one number for each
+    /// token becomes its mean over the block.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` unless rows and columns are multiples of the side.
     public func stacked(by layout: SpaceToDepth) throws(TokenReelError) -> TokenGrid {
@@ -108,11 +108,12 @@ extension TokenGrid {
             }
             means[signal] = TokenMap(layers: map.layers, values: values)
         }
+        let streams = try deepstack.map { (stream) throws(TokenReelError) in try layout.stacked(stream, shape: shape) }
         var attention: [Float]?
         if let saliency { attention = try layout.blockMeans(saliency, shape: shape) }
         return try TokenGrid(
             shape: layout.stackedShape(of: shape), values: layout.stacked(values, shape: shape),
             frameTimes: frameTimes, saliency: attention, frameFeatures: frameFeatures, patchEmbeddings: embeddings,
-            maps: means)
+            maps: means, deepstack: streams)
     }
 }

@@ -90,8 +90,10 @@ extension Pipeline {
     /// ``method``, ``parameters`` and the request's budget are not used.
     ///
     /// - Parameters:
+    ///   - input: What is encoded.
     ///   - methods: Names of recipes; nil for all there are.
     ///   - budgets: At least one.
+    ///   - languageModel: The model whose prefill is counted.
     ///   - encoding: Told about the decoding of the input.
     ///   - reducing: Told before each reduction; called on this thread.
     /// - Throws: What ``encode(_:progress:)`` throws; ``TokenReelError/Code/invalidArgument`` for an unknown method or an
@@ -105,22 +107,22 @@ extension Pipeline {
             throw TokenReelError(.invalidArgument, subject: "budgets", found: "none", allowed: "one or more")
         }
         for budget in budgets { _ = try budget.count(frames: 1, tokensPerFrame: 1) }
-        var recipes: [Recipe] = []
-        for name in methods ?? RecipeRegistry.recipes.map(\.name) {
-            recipes.append(try RecipeRegistry.recipe(named: name))
+        var compared: [Recipe] = []
+        for name in methods ?? recipes.map(\.name) {
+            compared.append(try recipes.descriptor(named: name).recipe())
         }
         var all = self
-        for recipe in recipes { try all.signals.formUnion(signals(for: recipe)) }
+        for recipe in compared { try all.signals.formUnion(signals(for: recipe)) }
         let encoded = try all.encode(input, progress: encoding)
         let request = try request(about: encoded)
         var entries: [Comparison.Entry] = []
         var omissions: [Comparison.Omission] = []
-        for (index, recipe) in recipes.enumerated() {
+        for (index, recipe) in compared.enumerated() {
             for (place, budget) in budgets.enumerated() {
                 reducing?(
                     ComparisonProgress(
                         method: recipe.name, budget: budget, done: index * budgets.count + place,
-                        total: recipes.count * budgets.count))
+                        total: compared.count * budgets.count))
                 var request = request
                 request.budget = budget
                 do {

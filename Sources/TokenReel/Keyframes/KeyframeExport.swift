@@ -17,6 +17,7 @@ extension Pipeline {
     ///
     /// - Parameters:
     ///   - reduced: What ``reduce(_:progress:)`` made of the input.
+    ///   - input: The video.
     ///   - folder: Made where it is missing; files of these names in it are replaced.
     ///   - count: The most frames to write.
     /// - Returns: What was chosen.

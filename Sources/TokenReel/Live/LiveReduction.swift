@@ -14,18 +14,25 @@ internal import VisionEncoding
 /// }
 /// ```
 ///
-/// A segment is committed as soon as no later frame can change it, or the window is full; then it is reduced like a video of
-/// its own, handed over and forgotten, so memory is bounded by the window. A file with the same frames, reduced by a
-/// pipeline with the same ``Pipeline/window``, gives the same segments and tokens.
+/// A segment is committed as soon as no later frame can change it, or the window is full; then it is reduced like a
+/// video of its own, handed over and forgotten, so memory is bounded by the window. A file with the same frames,
+/// reduced by a pipeline with the same ``Pipeline/window``, gives the same segments and tokens.
 ///
-/// Budgets hold for the stream as a whole, at the end of each segment: `.ratio` and `.perFrame` are exact for all frames
-/// so far, and what rounding takes from one segment it gives to the next. `.tokens` is refused, since a stream has no end.
+/// Budgets hold for the stream as a whole, at the end of each segment: `.ratio` and `.perFrame` are exact for all
+/// frames so far, and what rounding takes from one segment it gives to the next. `.tokens` is refused, since a stream
+/// has no end.
 public struct LiveReduction: Sendable {
     /// What is done with frames and segments; its ``Pipeline/question``, ``Pipeline/exemplar`` or query stands from the
     /// start under the name `query`, and its ``Pipeline/window`` does not count.
     public var pipeline: Pipeline
     /// How much may wait for a segment to be finished.
     public var window: StreamWindow
+    /// Where segments' codebooks come from, for methods that hash.
+    public var codebook = StreamCodebook.fresh
+    /// An empty memory that segments enter as they leave; nil for none.
+    ///
+    /// ``LiveControl/snapshot()`` shows it.
+    public var memory: StreamMemory?
     /// What token files name as their source, such as ``LiveSource``'s name; nil for nothing.
     public var sourceName: String?
 
@@ -43,6 +50,9 @@ public struct LiveReduction: Sendable {
         try pipeline.validate()
         try window.validate()
         _ = try RunningBudget(pipeline.request.budget, tokensPerFrame: 1, totalFrames: nil)
+        let encoder = pipeline.encoder
+        try codebook.validate(for: recipe, channels: encoder.channels)
+        try memory?.validate(tokensPerFrame: encoder.rows * encoder.columns)
         try pipeline.asking(nil).rehearse(recipe)
         if let query = pipeline.standingQuery { try check(query) }
     }
@@ -50,8 +60,8 @@ public struct LiveReduction: Sendable {
     /// Checks that a query fits the tokens of this stream, so that it can be added while it runs; encodes one frame.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for vectors of another length,
-    ///   ``TokenReelError/Code/missingSignal`` if the encoder gives nothing to compare words with, or not what the method
-    ///   needs to choose by a query.
+    ///   ``TokenReelError/Code/missingSignal`` if the encoder gives nothing to compare words with, or not what the
+    ///   method needs to choose by a query.
     public func check(_ query: StandingQuery) throws(TokenReelError) {
         let recipe = try recipe
         var frames = FrameSequenceEncoder(try watching)
@@ -87,10 +97,10 @@ public struct LiveReduction: Sendable {
     ///
     /// Blocks; call it from a thread of your own, or use ``events(of:control:)``.
     ///
-    /// - Parameter receive: Called on the same thread, in order. While it works nothing is read, so a source that can't be
-    ///   held back drops frames, and counts them.
-    /// - Throws: What ``validate()`` throws, what `receive` throws, and ``TokenReelError`` of encoder and method, `cancelled`
-    ///   among them.
+    /// - Parameter receive: Called on the same thread, in order. While it works nothing is read, so a source that can't
+    ///   be held back drops frames, and counts them.
+    /// - Throws: What ``validate()`` throws, what `receive` throws, and ``TokenReelError`` of encoder and method,
+    ///   `cancelled` among them.
     public func run(
         _ frames: any LiveFrames, control: LiveControl = LiveControl(),
         receive: (LiveReductionEvent) throws(TokenReelError) -> Void

@@ -25,7 +25,12 @@ struct LiveRun {
     private static let patience = 0.1
 
     init(_ reduction: LiveReduction, _ source: any LiveFrames, _ control: LiveControl) throws(TokenReelError) {
-        pipeline = try reduction.watching
+        var pipeline = try reduction.watching
+        let frame = try GridShape(
+            frames: 1, rows: pipeline.encoder.rows, columns: pipeline.encoder.columns,
+            channels: pipeline.encoder.channels)
+        pipeline.request = try pipeline.request.divided(among: frame)
+        self.pipeline = pipeline
         recipe = try reduction.recipe
         self.source = source
         self.control = control
@@ -34,11 +39,11 @@ struct LiveRun {
         reducer = SegmentReducer(
             recipe,
             budget: try RunningBudget(
-                pipeline.request.budget, tokensPerFrame: pipeline.encoder.rows * pipeline.encoder.columns,
-                totalFrames: nil))
+                pipeline.request.budget, tokensPerFrame: frame.tokensPerFrame, totalFrames: nil),
+            codebook: reduction.codebook)
         waiting = WaitingFrames(encoder: pipeline.encoder, limits: pipeline.decodeOptions.limits)
         metadata = try reduction.provenance()
-        control.begin(source)
+        control.begin(source, reduction.memory.map { LiveMemory($0, of: pipeline.encoder, metadata) })
         if let query = pipeline.standingQuery { control.add(query) }
     }
 
@@ -153,12 +158,14 @@ struct LiveRun {
         let grid = try waiting.grid(of: 0..<count)
         let request = try pipeline.request(for: queries, about: grid)
         let reduction = try reducer.reduce(grid, request)
+        control.remember(grid, reducedBy: reduction.plan, firstFrame: framesDone)
         let sequence = try pipeline.stored(TokenSequence(reduction, of: grid), reduction, of: grid)
         let encoding = StageTiming(stage: "encode", seconds: frames.reduce(0) { $0 + $1.encodeSeconds })
         let range = framesDone..<framesDone + count
         var metadata = metadata
         metadata["segment"] = "\(segmentsDone)"
         metadata["first_frame"] = "\(range.lowerBound)"
+        metadata["codebook_version"] = reducer.codebookVersion.map(String.init)
         if !queries.isEmpty {
             metadata["query"] =
                 JSONValue.array(

@@ -1,4 +1,4 @@
-internal import Safetensors
+package import Safetensors
 public import TokenCore
 
 /// A token grid in a safetensors file, made here by `encode` or elsewhere by a vision tower.
@@ -11,6 +11,7 @@ public import TokenCore
 /// | `frame_times` | `[T]` | optional: seconds; without it frames count as one second apart |
 /// | `patch_embeddings` | `[T, H, W, E]` or `[T, N, E]` | optional: the tokens in a space shared with text |
 /// | `object_saliency`, `class_attention`, … | `[T, H, W]`, `[T, N]`, or either with layers before T | optional: ``Signal/maps`` |
+/// | `deepstack.0`, `deepstack.1`, … | as `tokens` | optional: vectors that the model adds in deeper layers |
 /// | `newline` | `[D]` | optional: what the model reads after the last token of a video |
 /// | `query` | `[M, D]`, `[M, E]` or one vector | optional: what to look for |
 public struct TokenGridFile: Sendable {
@@ -33,10 +34,11 @@ public struct TokenGridFile: Sendable {
         try self.init(SafetensorsFile(path: path), name: path, limits: limits)
     }
 
-    init(_ file: SafetensorsFile, name: String, limits: Limits) throws(TokenReelError) {
+    /// Reads tensors that may as well be in memory; `name` is what errors call them.
+    package init(_ file: SafetensorsFile, name: String, limits: Limits) throws(TokenReelError) {
         let parts = TensorParts(file: file, name: name)
         let shape = try Self.shape(of: file, name: name)
-        guard shape.elementCount <= limits.gridBytes / 4 else {
+        guard shape.elementCount <= limits.gridBytes / 4 / (1 + parts.deepstackCount) else {
             throw GridStorage.tooLarge(shape.elementCount * 4, limits).about(name)
         }
         // A grid of no rows takes no bytes, so the number of frames needs a bound of its own.
@@ -77,7 +79,7 @@ public struct TokenGridFile: Sendable {
         grid = try TokenGrid(
             shape: shape, values: file.floats("tokens"), frameTimes: times, saliency: saliency,
             frameFeatures: features, patchEmbeddings: embeddings, maps: maps,
-            newline: parts.newline(shape.channels))
+            newline: parts.newline(shape.channels), deepstack: parts.deepstack(file.entry("tokens").shape))
         query = file.tensors["query"] == nil ? nil : try Query(file, tensor: "query", name: name)
         metadata = file.metadata
     }
@@ -141,6 +143,10 @@ extension TokenGrid {
         }
         if let patchEmbeddings, patchEmbeddingChannels > 0 {
             file.add("patch_embeddings", shape: cells + [patchEmbeddingChannels], floats: patchEmbeddings, as: .f32)
+        }
+        for (index, stream) in deepstack.enumerated() {
+            file.add(
+                TensorParts.deepstack(index), shape: cells + [shape.channels], floats: stream, as: dtype.stored)
         }
         if let newline { file.add("newline", shape: [newline.count], newline) }
         for signal in Signal.maps {

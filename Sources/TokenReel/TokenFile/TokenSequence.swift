@@ -21,12 +21,16 @@ public struct TokenSequence: Sendable {
     public let codebook: TensorBuffer<Float>?
     /// `[channels]`: what the model reads after the last token; ``count`` leaves it out.
     public let newline: [Float]?
+    /// Of each further stream of the grid, `[count, channels]`: the same reduction of its vectors.
+    public let deepstack: [TensorBuffer<Float>]
     /// Several codes for each source token, where the method has them; ``codes`` then names their words.
     public let levels: CodeLevels?
     /// Whether any prefix of the tokens is a summary, instead of the tokens being in reading order.
     public let isRanked: Bool
     /// What is stored in place of the tokens; ``tokens`` are then what it stands for.
     public let quantized: QuantizedTokens?
+    /// Where a Qwen-VL language model is told that the tokens lie; nil for tokens of other models.
+    public private(set) var rotaryPositions: RotaryPositions?
 
     /// Number of tokens.
     public var count: Int { plan.count }
@@ -54,12 +58,16 @@ public struct TokenSequence: Sendable {
             plan: reduction.plan, frameTimes: grid.frameTimes, segments: reduction.segments,
             relevance: reduction.relevance, codes: reduction.tokenHash?.codes, codebook: reduction.tokenHash?.codebook,
             newline: grid.newline,
+            deepstack: grid.deepstack.map { reduction.plan.applied(to: $0, channels: grid.shape.channels) },
             levels: reduction.tokenHash?.levels, isRanked: reduction.prefixCoverage != nil)
     }
 
-    /// The same with tokens as they come back from few bits.
+    /// The same with tokens as they come back from few bits; further streams stay numbers.
     ///
-    /// - Parameter importance: `[count]`: what is spent on bits goes to the largest first.
+    /// - Parameters:
+    ///   - quantization: The scheme.
+    ///   - importance: `[count]`: what is spent on bits goes to the largest first.
+    ///   - workers: Threads to use; never changes a result.
     /// - Throws: ``TokenReelError/Code/unreadableInput`` if the tokens are too large for the scheme.
     public func quantized(
         by quantization: TokenQuantization, importance: [Float], workers: Int = 1
@@ -68,16 +76,23 @@ public struct TokenSequence: Sendable {
             TokenMatrix(values: tokens, channels: shape.channels, importance: importance, workers: workers))
         return TokenSequence(
             shape: shape, tokens: try stored.values(), plan: plan, frameTimes: frameTimes, segments: segments,
-            relevance: relevance, codes: codes, codebook: codebook, newline: newline, levels: levels,
-            isRanked: isRanked,
-            quantized: stored)
+            relevance: relevance, codes: codes, codebook: codebook, newline: newline,
+            deepstack: deepstack, levels: levels, isRanked: isRanked, quantized: stored)
+    }
+
+    /// The same with positions for the language model of a Qwen-VL video.
+    package func placed(_ facts: RotaryFacts, by rule: PositionRule) -> TokenSequence {
+        var placed = self
+        placed.rotaryPositions = RotaryPositions(
+            anchors: plan.anchors, shape: shape, frameTimes: frameTimes, facts, rule)
+        return placed
     }
 
     init(
         shape: GridShape, tokens: TensorBuffer<Float>, plan: ReductionPlan, frameTimes: [Double], segments: [Segment],
         relevance: [Float]?, codes: [Int32]?, codebook: TensorBuffer<Float>?, newline: [Float]?,
-        levels: CodeLevels? = nil,
-        isRanked: Bool = false, quantized: QuantizedTokens? = nil
+        deepstack: [TensorBuffer<Float>] = [], levels: CodeLevels? = nil, isRanked: Bool = false,
+        quantized: QuantizedTokens? = nil
     ) {
         self.shape = shape
         self.tokens = tokens
@@ -88,6 +103,7 @@ public struct TokenSequence: Sendable {
         self.codes = codes
         self.codebook = codebook
         self.newline = newline
+        self.deepstack = deepstack
         self.levels = levels
         self.isRanked = isRanked
         self.quantized = quantized

@@ -72,16 +72,29 @@ public struct TokenSequenceFile: Sendable {
         } catch {
             throw error.about(name)
         }
-        sequence = TokenSequence(
+        var sequence = TokenSequence(
             shape: shape, tokens: tokens, plan: plan, frameTimes: frameTimes,
             segments: try parts.segments(of: shape.frames),
             relevance: file.tensors["relevance"] == nil ? nil : try parts.floats("relevance", [count]).array,
             codes: codes, codebook: codebook, newline: try parts.newline(channels),
+            deepstack: try parts.deepstack([count, channels]),
             levels: try CodeLevels(parts, grid: grid, channels: channels), isRanked: isRanked, quantized: quantized)
         try parts.require(plan.owners == parts.indices("owners", grid), "owners that contradict the plan")
         try parts.require(plan.sizes == parts.floats("sizes", [count]).array, "sizes that contradict the plan")
         try parts.require(
             sequence.timestamps == parts.doubles("timestamps", [count]), "timestamps that contradict frame_times")
+        if file.tensors["position_ids"] != nil {
+            let rule = file.metadata["position_rule"].flatMap(PositionRule.init)
+            guard let rule, let facts = try RotaryFacts(file.metadata) else {
+                throw TokenReelError(
+                    .unreadableInput, subject: name, found: "position_ids without a family and a position_rule")
+            }
+            sequence = sequence.placed(facts, by: rule)
+            try parts.require(
+                sequence.rotaryPositions?.ids.map(Int.init) == parts.integers("position_ids", [3, count]),
+                "position_ids that contradict the plan")
+        }
+        self.sequence = sequence
         self.dtype = dtype
         metadata = file.metadata
     }
@@ -132,6 +145,17 @@ struct TensorParts {
         let newline = try floats("newline", [channels]).array
         try require(newline.allSatisfy(\.isFinite), "a newline that is not finite")
         return newline
+    }
+
+    /// The name of a further stream of vectors.
+    static func deepstack(_ index: Int) -> String { "deepstack.\(index)" }
+
+    /// How many further streams there are; a gap in their numbers shows when they are read.
+    var deepstackCount: Int { file.tensors.keys.count { $0.hasPrefix("deepstack.") } }
+
+    /// Further streams of vectors of one shape.
+    func deepstack(_ shape: [Int]) throws(TokenReelError) -> [TensorBuffer<Float>] {
+        try (0..<deepstackCount).map { (index) throws(TokenReelError) in try floats(Self.deepstack(index), shape) }
     }
 
     func require(_ condition: Bool, _ found: String) throws(TokenReelError) {

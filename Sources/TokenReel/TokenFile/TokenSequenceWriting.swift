@@ -1,4 +1,4 @@
-internal import Safetensors
+package import Safetensors
 public import TokenCore
 internal import TokenReduction
 
@@ -11,7 +11,11 @@ extension TokenSequence {
     /// The bytes depend on the tokens, `metadata` and `dtype` alone. At any moment `path` holds what was there before or
     /// the whole new file.
     ///
-    /// - Parameter metadata: Strings to store besides `format` and `version`.
+    /// - Parameters:
+    ///   - path: The file; its folder must exist.
+    ///   - metadata: Strings to store besides `format` and `version`.
+    ///   - dtype: How the tokens are stored.
+    ///   - cancellation: Ends the work early when raised.
     /// - Throws: ``TokenReelError/Code/inputOutput``, ``TokenReelError/Code/cancelled``.
     public func write(
         to path: String, metadata: [String: String] = [:], dtype: TokenDType = .f16, cancellation: Cancellation? = nil
@@ -31,10 +35,11 @@ extension TokenSequence {
     }
 
     /// The file before it is written.
-    func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
+    package func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
+        metadata.merge(rotaryPositions?.metadata ?? [:]) { _, own in own }
         if let quantized {
             metadata["quantization"] = quantized.quantization.description
             metadata["channels"] = "\(shape.channels)"
@@ -57,6 +62,11 @@ extension TokenSequence {
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
+        if let rotaryPositions { file.add("position_ids", shape: [3, count], rotaryPositions.ids) }
+        for (index, stream) in deepstack.enumerated() {
+            file.add(
+                TensorParts.deepstack(index), shape: [count, shape.channels], floats: stream, as: dtype.stored)
+        }
         if isRanked { file.add("rank", shape: [count], (0..<count).map { Int32($0) }) }
         if let codes, let codebook {
             if codebookSize <= 1 << 16 {

@@ -56,7 +56,10 @@ extension TokenSequenceFile {
 
     /// Writes the video with the state of the patches drawn over it, as MP4.
     ///
-    /// - Parameter edge: Pixels of the longer edge at most.
+    /// - Parameters:
+    ///   - pictures: The frames of the video that the tokens were made from.
+    ///   - path: The file.
+    ///   - edge: Pixels of the longer edge at most.
     /// - Throws: As ``SourcePictures/forEachPicture(edge:_:)`` and ``VideoWriter``;
     ///   ``TokenReelError/Code/unreadableInput`` for a video that shows none of the frames.
     public func writeOverlay(

@@ -95,8 +95,9 @@ struct ReduceJob: Sendable {
 }
 
 extension ReduceJob.Outcome {
+    /// How long writing took.
+    var writeTiming: StageTiming { StageTiming(stage: "write", seconds: writeSeconds) }
+
     /// Seconds of every stage, writing included.
-    var stages: [StageTiming] {
-        (report?.stages ?? []) + (status == .done ? [StageTiming(stage: "write", seconds: writeSeconds)] : [])
-    }
+    var stages: [StageTiming] { (report?.stages ?? []) + (status == .done ? [writeTiming] : []) }
 }

@@ -101,10 +101,11 @@ struct EncodeCommand: ParsableCommand {
         }
     }
 
-    /// Sides that do not fit are refused before the video is decoded.
+    /// Sides that do not fit are refused before the video is decoded, where the sides of its grid are known by then.
     private func makeLayout(for encoder: any FrameEncoder) throws(TokenReelError) -> SpaceToDepth? {
         guard let shuffle else { return nil }
         let layout = try SpaceToDepth(side: shuffle)
+        guard !encoder.fitsVideos else { return layout }
         _ = try layout.stackedShape(
             of: GridShape(frames: 1, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels))
         return layout
@@ -129,10 +130,10 @@ struct EncodeCommand: ParsableCommand {
         if json {
             let members = JSONValue.members([
                 "input": .string(input), "output": .string(target.name), "status": .string("done"),
-                "video": encoded.video.map { ReduceJSON.describe($0.info) },
-                "grid": ReduceJSON.describe(encoded.grid.shape),
+                "video": encoded.video.map { $0.info.json },
+                "grid": encoded.grid.shape.json,
                 "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
-                "decoding": encoded.video.map { ReduceJSON.describe($0.statistics) },
+                "decoding": encoded.video.map { $0.statistics.json },
                 "notices": .array(notices.map(JSONValue.string)),
                 "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
             ])

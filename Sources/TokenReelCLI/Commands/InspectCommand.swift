@@ -142,17 +142,17 @@ private enum TokenFile {
                 "source_tokens": .integer(sources),
                 "ratio": .number(sources == 0 ? 0 : Double(sequence.count) / Double(sources)),
                 "represented": .number(sources == 0 ? 0 : Double(owned) / Double(sources)),
-                "disjoint": .boolean(sequence.plan.isDisjoint), "grid": ReduceJSON.describe(sequence.shape),
+                "disjoint": .boolean(sequence.plan.isDisjoint), "grid": sequence.shape.json,
                 "first_time": sequence.frameTimes.first.map(JSONValue.number) ?? .null,
                 "last_time": sequence.frameTimes.last.map(JSONValue.number) ?? .null,
                 "segments": .integer(sequence.segments.count),
                 "largest_size": .integer(Int(sequence.plan.sizes.max() ?? 0)),
                 "codebook": sequence.codebook == nil ? .null : .integer(sequence.codebookSize),
                 "hash": sequence.codebook.map { codebook in
-                    ReduceJSON.describe(
-                        HashFigures(
-                            codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
-                            shape: sequence.shape, frameTimes: sequence.frameTimes))
+                    HashFigures(
+                        codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
+                        shape: sequence.shape, frameTimes: sequence.frameTimes
+                    ).json
                 },
                 "quantization": sequence.quantized.map { .string($0.quantization.description) },
                 "bits_per_value": sequence.quantized.map { .number($0.bitsPerValue) },
@@ -166,7 +166,7 @@ private enum TokenFile {
         return ReduceJSON.object(
             .members([
                 "kind": .string("grid"), "tokens": .integer(grid.shape.tokenCount),
-                "grid": ReduceJSON.describe(grid.shape),
+                "grid": grid.shape.json,
                 "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
                 "last_time": grid.frameTimes.last.map(JSONValue.number) ?? .null,
                 "saliency": .boolean(grid.saliency != nil), "frame_features": .boolean(grid.frameFeatures != nil),

@@ -18,11 +18,7 @@ struct MethodsCommand: ParsableCommand {
         try Console(verbosity: .normal).ending { () throws(TokenReelError) in
             let entries = if let name { [try MethodCatalogue.entry(named: name)] } else { MethodCatalogue.entries }
             if json {
-                let (methods, options) = (entries.filter { $0.kind == .method }, entries.filter { $0.kind != .method })
-                let list = JSONValue.members([
-                    "methods": .array(methods.map(Self.describe)), "options": .array(options.map(Self.describe)),
-                ])
-                try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(list)).text)
+                try Console.result(MethodCatalogue.json(of: entries).text)
             } else if name == nil {
                 try Console.result(Self.table(entries))
             } else {
@@ -102,42 +98,6 @@ struct MethodsCommand: ParsableCommand {
                 "           source: \(stage.source)", "           cost: \(stage.cost)",
             ]
         }
-    }
-
-    private static func describe(_ entry: CatalogueEntry) -> JSONValue {
-        .members([
-            "name": .string(entry.name), "kind": .string(entry.kind.rawValue), "summary": .string(entry.summary),
-            "usage": .string(entry.usage), "source": .string(entry.source),
-            "default": .boolean(entry.name == RecipeRegistry.defaultName),
-            "needs": .array(entry.needs.map(\.rawValue).sorted().map(JSONValue.string)),
-            "list_rows": .array(entry.rows.map(JSONValue.integer)),
-            "reference_licence": entry.licence.map(JSONValue.string), "cost": .string(entry.cost),
-            "emits_codebook": entry.recipe.map { .boolean($0.emitsCodebook) },
-            "stages": entry.recipe.map { recipe in
-                .array(
-                    recipe.stages.map { stage in
-                        .members([
-                            "stage": .string(stage.kind.rawValue), "name": .string(stage.name),
-                            "summary": .string(stage.summary), "source": .string(stage.source),
-                            "cost": .string(stage.cost), "overlaps": .boolean(stage.overlaps),
-                            "needs": .array(stage.needs.map(\.rawValue).sorted().map(JSONValue.string)),
-                        ])
-                    })
-            },
-            "parameters": .array(
-                entry.parameters.map { parameter in
-                    .members([
-                        "name": .string(parameter.name),
-                        "default": parameter.choice(parameter.defaultValue).map(JSONValue.string)
-                            ?? .number(parameter.defaultValue),
-                        "minimum": parameter.choices.isEmpty ? .number(parameter.range.lowerBound) : nil,
-                        "maximum": parameter.choices.isEmpty ? .number(parameter.range.upperBound) : nil,
-                        "whole": parameter.choices.isEmpty ? .boolean(parameter.isWhole) : nil,
-                        "choices": parameter.choices.isEmpty ? nil : .array(parameter.choices.map(JSONValue.string)),
-                        "summary": .string(parameter.summary),
-                    ])
-                }),
-        ])
     }
 
     private static func number(_ value: Double) -> String { JSONValue.number(value).text }

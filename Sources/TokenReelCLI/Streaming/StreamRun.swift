@@ -59,7 +59,7 @@ final class StreamRun: Sendable {
         case .opened(let info, let attempt):
             figures.withLock { $0.opened() }
             records.write(
-                "opened", of: name, .members(["attempt": .integer(attempt), "video": ReduceJSON.describe(info)]))
+                "opened", of: name, .members(["attempt": .integer(attempt), "video": info.json]))
             console.detail("\(Console.printable(name)): \(ReduceText.describe(info))")
         case .segment(let segment):
             try take(segment)

@@ -13,6 +13,8 @@ struct CheckpointConfiguration: Sendable {
     let modelType: ModelType
     /// The vision tower's part; nil for a text tower on its own.
     let vision: TowerConfiguration?
+    /// The same for Qwen-VL's towers, whose numbers are others.
+    let qwen: QwenConfiguration?
     /// The text tower's part, where one shares the vision tower's space.
     let text: TowerConfiguration?
     /// LLaVA's `vision_feature_layer`: an index into the hidden states, negative from the end.
@@ -33,6 +35,7 @@ struct CheckpointConfiguration: Sendable {
         modelType = type
         var vision: TowerConfiguration?
         var text: TowerConfiguration?
+        var qwen: QwenConfiguration?
         switch type {
         case .clipVision, .siglipVision:
             vision = try TowerConfiguration(raw.tower, defaults: type.visionDefaults, in: path)
@@ -42,9 +45,13 @@ struct CheckpointConfiguration: Sendable {
             text = try TowerConfiguration(raw.textConfig ?? RawTower(), defaults: type.textDefaults, in: path)
         case .llavaOneVision:
             vision = try Self.innerVision(raw.visionConfig, in: path)
+        case .qwen2_5VL, .qwen3VL, .qwen3VLMoE:
+            qwen = try QwenConfiguration(
+                raw.qwenConfig ?? RawQwenTower(), type == .qwen2_5VL ? .qwen2_5 : .qwen3, in: path)
         }
         self.vision = vision
         self.text = text
+        self.qwen = qwen
         featureLayer = type == .llavaOneVision ? raw.visionFeatureLayer ?? -1 : nil
         projectorActivation = try Activation(configured: raw.projectorHiddenAct ?? "gelu", in: path)
         if type == .llavaOneVision, let strategy = raw.visionFeatureSelectStrategy, strategy != "full" {
@@ -78,19 +85,19 @@ enum ModelType: String, Sendable, CaseIterable {
     case siglipVision = "siglip_vision_model"
     case siglipText = "siglip_text_model"
     case llavaOneVision = "llava_onevision"
+    case qwen2_5VL = "qwen2_5_vl"
+    case qwen3VL = "qwen3_vl"
+    case qwen3VLMoE = "qwen3_vl_moe"
 
-    var family: TowerFamily {
-        switch self {
-        case .clip, .clipVision, .clipText: .clip
-        case .siglip, .siglipVision, .siglipText, .llavaOneVision: .siglip
-        }
-    }
+    private var isCLIP: Bool { [.clip, .clipVision, .clipText].contains(self) }
+    /// Whether the tower joins frames and blocks of patches, as Qwen-VL's do.
+    var isQwen: Bool { [.qwen2_5VL, .qwen3VL, .qwen3VLMoE].contains(self) }
 
     /// Whether the file holds one tower, described by the outer object itself.
     var isAlone: Bool { [.clipVision, .clipText, .siglipVision, .siglipText].contains(self) }
 
-    var visionDefaults: TowerDefaults { family == .clip ? .clipVision : .siglipVision }
-    var textDefaults: TowerDefaults { family == .clip ? .clipText : .siglipText }
+    var visionDefaults: TowerDefaults { isCLIP ? .clipVision : .siglipVision }
+    var textDefaults: TowerDefaults { isCLIP ? .clipText : .siglipText }
 }
 
 // MARK: - As written
@@ -99,6 +106,7 @@ enum ModelType: String, Sendable, CaseIterable {
 struct RawConfiguration: Decodable {
     var modelType: String?
     var visionConfig: RawTower?
+    var qwenConfig: RawQwenTower?
     var textConfig: RawTower?
     var visionFeatureLayer: Int?
     var visionFeatureSelectStrategy: String?
@@ -113,15 +121,19 @@ struct RawConfiguration: Decodable {
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: CodingKeys.self)
         modelType = try members.decodeIfPresent(String.self, forKey: .modelType)
-        visionConfig = try members.decodeIfPresent(RawTower.self, forKey: .visionConfig)
+        let type = modelType.flatMap(ModelType.init(rawValue:))
+        if type?.isQwen == true {
+            qwenConfig = try members.decodeIfPresent(RawQwenTower.self, forKey: .visionConfig)
+        } else {
+            visionConfig = try members.decodeIfPresent(RawTower.self, forKey: .visionConfig)
+        }
         // A language model's own settings have nothing to do with a tower's, and may clash with their types.
         let isPair = modelType == ModelType.clip.rawValue || modelType == ModelType.siglip.rawValue
         textConfig = isPair ? try members.decodeIfPresent(RawTower.self, forKey: .textConfig) : nil
         visionFeatureLayer = try members.decodeIfPresent(Int.self, forKey: .visionFeatureLayer)
         visionFeatureSelectStrategy = try members.decodeIfPresent(String.self, forKey: .visionFeatureSelectStrategy)
         projectorHiddenAct = try members.decodeIfPresent(String.self, forKey: .projectorHiddenAct)
-        let isAlone = modelType.flatMap(ModelType.init(rawValue:))?.isAlone ?? false
-        if isAlone { tower = try RawTower(from: decoder) }
+        if type?.isAlone == true { tower = try RawTower(from: decoder) }
     }
 }
 

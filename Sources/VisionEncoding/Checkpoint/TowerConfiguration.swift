@@ -130,10 +130,11 @@ extension Activation {
         case "gelu": self = .gelu
         case "gelu_pytorch_tanh": self = .geluTanh
         case "quick_gelu": self = .quickGELU
+        case "silu": self = .silu
         default:
             throw TokenReelError(
                 .unsupportedInput, subject: path, found: "activation \"\(name)\"",
-                allowed: "gelu, gelu_pytorch_tanh, quick_gelu")
+                allowed: "gelu, gelu_pytorch_tanh, quick_gelu, silu")
         }
     }
 }

@@ -11,6 +11,28 @@ extension PreprocessorSettings {
     /// - Throws: ``TokenReelError/Code/unreadableInput`` or ``TokenReelError/Code/unsupportedInput``, naming file and
     ///   key.
     public init(folder: String) throws(TokenReelError) {
+        self = try PreprocessorFile(folder: folder).settings()
+    }
+}
+
+/// One of the files, or a part of one, that say how to prepare pictures.
+struct PreprocessorFile {
+    let path: String
+    let tree: JSONTree
+
+    /// Sizes beyond this are no vision tower's, and would let a small file ask for gigabytes.
+    private static let largestEdge = 8192
+
+    static let clipMean = [0.48145466, 0.4578275, 0.40821073]
+    static let clipStd = [0.26862954, 0.26130258, 0.27577711]
+
+    private init(path: String, tree: JSONTree) {
+        self.path = path
+        self.tree = tree
+    }
+
+    /// The one that counts for video frames; see ``PreprocessorSettings/init(folder:)``.
+    init(folder: String) throws(TokenReelError) {
         let joint = try ModelFile("processor_config.json", in: folder)
         let jointTree = try joint?.json()
         func nested(_ key: StaticString) -> PreprocessorFile? {
@@ -32,20 +54,11 @@ extension PreprocessorSettings {
                 allowed: "preprocessor_config.json, video_preprocessor_config.json or processor_config.json",
                 remedy: "name the folder of a Hugging Face checkpoint")
         }
-        self = try source.settings()
+        self = source
+        guard case .object = tree else { throw refusal("settings", tree, allowed: "an object") }
     }
-}
-
-/// One of the files, or a part of one, that say how to prepare pictures.
-private struct PreprocessorFile {
-    let path: String
-    let tree: JSONTree
-
-    /// Sizes beyond this are no vision tower's, and would let a small file ask for gigabytes.
-    private static let largestEdge = 8192
 
     func settings() throws(TokenReelError) -> PreprocessorSettings {
-        guard case .object = tree else { throw refusal("settings", tree, allowed: "an object") }
         let defaults = try classDefaults()
         var settings = PreprocessorSettings(size: .unchanged)
         if try boolean("do_resize") ?? true {
@@ -55,12 +68,19 @@ private struct PreprocessorFile {
         if try boolean("do_center_crop") ?? (defaults?.crop != nil) {
             settings.crop = try crop(default: defaults?.crop)
         }
+        try readRange(into: &settings, default: defaults)
+        return settings
+    }
+
+    /// The range of numbers that a tower reads.
+    func readRange(
+        into settings: inout PreprocessorSettings, default defaults: PreprocessorSettings?
+    ) throws(TokenReelError) {
         settings.rescaleFactor = try boolean("do_rescale") ?? true ? try rescaleFactor() : nil
         if try boolean("do_normalize") ?? true {
             settings.mean = try triple("image_mean", default: defaults?.mean, allowed: "3 numbers") { _ in true }
             settings.std = try triple("image_std", default: defaults?.std, allowed: "3 numbers above 0") { $0 > 0 }
         }
-        return settings
     }
 
     /// What the class named in the file has for keys that are absent; nil if the file names none that is known.
@@ -72,18 +92,17 @@ private struct PreprocessorFile {
             throw refusal(
                 key, tree[key], allowed: "fixed resolutions, such as SiglipImageProcessor", code: .unsupportedInput)
         }
-        let clipMean = [0.48145466, 0.4578275, 0.40821073]
-        let clipStd = [0.26862954, 0.26130258, 0.27577711]
         if name.hasPrefix("CLIP") {
             let crop = PreprocessorSettings.Area(width: 224, height: 224)
-            return PreprocessorSettings(size: .shortestEdge(224), crop: crop, mean: clipMean, std: clipStd)
+            return PreprocessorSettings(size: .shortestEdge(224), crop: crop, mean: Self.clipMean, std: Self.clipStd)
         }
         if name.hasPrefix("Siglip") {
             let half = [0.5, 0.5, 0.5]
             return PreprocessorSettings(size: .exact(width: 224, height: 224), mean: half, std: half)
         }
         if name.hasPrefix("LlavaOnevision") {
-            return PreprocessorSettings(size: .exact(width: 384, height: 384), mean: clipMean, std: clipStd)
+            return PreprocessorSettings(
+                size: .exact(width: 384, height: 384), mean: Self.clipMean, std: Self.clipStd)
         }
         return nil
     }
@@ -113,7 +132,7 @@ private struct PreprocessorFile {
         return PreprocessorSettings.Area(width: edge, height: edge)
     }
 
-    private func filter() throws(TokenReelError) -> PreprocessorSettings.Filter {
+    func filter() throws(TokenReelError) -> PreprocessorSettings.Filter {
         guard let value = tree["resample"], !value.isNull else { return .bicubic }
         switch value.integer {
         case 2: return .bilinear
@@ -140,10 +159,23 @@ private struct PreprocessorFile {
         return nil
     }
 
-    private func boolean(_ key: StaticString) throws(TokenReelError) -> Bool? {
+    func boolean(_ key: StaticString) throws(TokenReelError) -> Bool? {
         guard let value = tree[key], !value.isNull else { return nil }
         guard case .boolean(let flag) = value else { throw refusal(key, value, allowed: "true or false") }
         return flag
+    }
+
+    /// A whole number of 1 or more, or what counts where it is absent.
+    func count(_ key: StaticString, default standard: Int) throws(TokenReelError) -> Int {
+        guard let value = tree[key], !value.isNull else { return standard }
+        return try count(key, value)
+    }
+
+    func count(_ key: StaticString, _ value: JSONTree) throws(TokenReelError) -> Int {
+        guard let count = value.integer, 1...Int(Int32.max) ~= count else {
+            throw refusal(key, value, allowed: "1 to \(Int32.max)")
+        }
+        return count
     }
 
     /// Height and width, as an object or an array; nil for other forms.
@@ -177,7 +209,7 @@ private struct PreprocessorFile {
         return numbers
     }
 
-    private func refusal(
+    func refusal(
         _ key: StaticString, _ value: JSONTree?, allowed: String, code: TokenReelError.Code = .unreadableInput
     ) -> TokenReelError {
         TokenReelError(code, subject: "\(path), \(key)", found: value?.summary ?? "nothing", allowed: allowed)

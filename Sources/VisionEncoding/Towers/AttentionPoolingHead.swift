@@ -15,7 +15,7 @@ struct AttentionPoolingHead: Sendable {
     private let key: Linear
     private let value: Linear
     private let output: Linear
-    private let norm: LayerNorm
+    private let norm: Norm
     private let expand: Linear
     private let contract: Linear
 
@@ -28,7 +28,7 @@ struct AttentionPoolingHead: Sendable {
         key = Linear(weight: weight, bias: bias, firstRow: width, width, width)
         value = Linear(weight: weight, bias: bias, firstRow: 2 * width, width, width)
         output = try Linear(folder, "\(prefix)head.attention.out_proj", width, width)
-        norm = try LayerNorm(folder, "\(prefix)head.layernorm", configuration)
+        norm = try Norm(folder, "\(prefix)head.layernorm", configuration)
         expand = try Linear(folder, "\(prefix)head.mlp.fc1", width, inner)
         contract = try Linear(folder, "\(prefix)head.mlp.fc2", inner, width)
         let probe = try folder.weights("\(prefix)head.probe", shape: [1, 1, width])

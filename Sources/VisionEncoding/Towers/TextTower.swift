@@ -7,7 +7,7 @@ public struct TextTower: Sendable {
     private let tokenEmbedding: TensorBuffer<Float>
     private let positions: TensorBuffer<Float>
     private let transformer: Transformer
-    private let finalNorm: LayerNorm
+    private let finalNorm: Norm
     private let projection: Linear
     private let workspaces: WorkspacePool
 
@@ -29,8 +29,8 @@ public struct TextTower: Sendable {
         positions = try folder.weights(
             "\(found)embeddings.position_embedding.weight", shape: [configuration.contextLength, width])
         transformer = try Transformer(
-            folder, found, configuration, layers: configuration.layers, isCausal: configuration.family == .clip)
-        finalNorm = try LayerNorm(folder, "\(found)final_layer_norm", configuration)
+            folder, found, configuration, layers: configuration.layers)
+        finalNorm = try Norm(folder, "\(found)final_layer_norm", configuration)
         switch configuration.family {
         case .clip:
             let name = "text_projection.weight"
@@ -76,7 +76,8 @@ public struct TextTower: Sendable {
         return workspaces.withWorkspace { workspace in
             let states = workspace.states(ids.count)
             embed(ids, into: states)
-            transformer.run(workspace, tokens: ids.count)
+            transformer.run(
+                workspace, tokens: ids.count, reach: { _ in configuration.family == .clip ? .causal : .all })
             let state = states.part(rows: position..<position + 1, columns: 0..<states.columns)
             let normed = workspace.normed(1)
             finalNorm.apply(state.readOnly, into: normed)

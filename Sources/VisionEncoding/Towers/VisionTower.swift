@@ -60,10 +60,10 @@ public struct VisionTower: FrameEncoder {
         let isLLaVA = folder.configuration.modelType == .llavaOneVision
         space = options.space ?? (isLLaVA ? .pooled : .tower)
         let layer = options.layer ?? folder.configuration.featureLayer
-        let depth = try Self.depth(layer, of: configuration)
+        let depth = try VisionTowerOptions.depth(layer, of: configuration.layers)
         runsAllLayers = depth == configuration.layers
         tokensAreNormed = configuration.family == .siglip && layer == nil
-        precision = options.precision == .bf16 && BrainFloatMatrix.isSupported ? .bf16 : .f32
+        precision = options.precision.available
         vision = try VisionTransformer(folder, prefix, configuration, depth: depth, precision)
         projector =
             isLLaVA && space != .tower ? try Projector(folder, inputs: configuration.width, precision) : nil
@@ -72,20 +72,9 @@ public struct VisionTower: FrameEncoder {
         channels = projector?.outputs ?? (space == .tower ? configuration.width : shared?.channels(configuration) ?? 0)
         workspaces = Self.workspaces(vision, projectedChannels: projector?.outputs ?? 0, precision)
         preprocessor = try Self.preprocessor(folder, configuration, showsWholeFrame: options.showsWholeFrame)
-        name = Self.name(folder, preprocessor, space, layer, options, precision)
+        name = options.name(
+            folder, settings: "\(folder.configuration) \(preprocessor.settings)", space, layer, precision)
         try checkOptions(in: folder)
-    }
-
-    /// The number of layers that run to give a hidden state.
-    private static func depth(_ layer: Int?, of configuration: TowerConfiguration) throws(TokenReelError) -> Int {
-        let last = configuration.layers
-        guard let layer else { return last }
-        guard -(last + 1)...last ~= layer else {
-            throw TokenReelError(
-                .invalidArgument, subject: "layer", found: "\(layer)",
-                allowed: "0 to \(last), or -1 for the last to -\(last + 1)")
-        }
-        return layer < 0 ? last + 1 + layer : layer
     }
 
     private static func workspaces(_ vision: VisionTransformer, projectedChannels: Int, _ precision: Precision)
@@ -104,20 +93,17 @@ public struct VisionTower: FrameEncoder {
         func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
             TokenReelError(.unsupportedInput, subject: folder.path, found: found, allowed: allowed)
         }
+        if options.leastPixels != nil || options.mostPixels != nil {
+            throw unsupported("a budget of pixels for a tower of one resolution", "none")
+        }
         if space == .pooled, projector == nil {
             throw unsupported("feature space pooled of a \(modelType) checkpoint", "tower or projected")
         }
         if space == .projected, projector == nil, shared == nil {
             throw unsupported("feature space projected of a tower without a projection", "tower")
         }
-        let runs = vision.transformer.layers.count
-        guard options.signalLayers >= 1 else {
-            throw TokenReelError(
-                .invalidArgument, subject: "signal layers", found: "\(options.signalLayers)", allowed: "1 or more")
-        }
         switch options.saliency {
-        case .none: return
-        case .received: break
+        case .none, .received: break
         case .classToken:
             guard vision.embedding.classTokens == 1 else {
                 throw unsupported("saliency class of a tower without a class token", "none, received, probe")
@@ -128,11 +114,7 @@ public struct VisionTower: FrameEncoder {
                     "saliency probe without SigLIP's pooling head after the last layer", "none, received, class")
             }
         }
-        guard -runs..<runs ~= options.saliencyLayer else {
-            throw TokenReelError(
-                .invalidArgument, subject: "saliency layer", found: "\(options.saliencyLayer) of \(runs) layers",
-                allowed: runs == 0 ? "no saliency when no layer runs" : "-\(runs) to \(runs - 1)")
-        }
+        try reading.check()
     }
 
     var hasHead: Bool { if case .head = shared { true } else { false } }
@@ -163,19 +145,15 @@ public struct VisionTower: FrameEncoder {
         }
         let signals = signals.intersection(self.signals)
         return workspaces.withWorkspace { workspace in
-            let attention = vision.run(pixels, workspace, watching: watchedLayers(for: signals))
+            let attention = vision.run(pixels, workspace, watching: reading.watched(for: signals))
             var frame = EncodedFrame(tokens: tokens(workspace))
             if signals.contains(.patchEmbeddings) { frame.patchEmbeddings = patchEmbeddings(workspace) }
             if signals.contains(.frameFeatures) { frame.frameFeature = pool(workspace)?.feature }
             if signals.contains(.saliency), options.saliency == .probe {
                 frame.saliency = pool(workspace).map { onTokens($0.attention[...]) }
             }
-            for signal in signals {
-                guard let (layers, statistic) = attentionSource(of: signal) else { continue }
-                let maps = layers.map { layer in
-                    onTokens((attention[layer]?[statistic] ?? []).dropFirst(vision.embedding.classTokens))
-                }
-                if signal == .saliency { frame.saliency = maps.first } else { frame.maps[signal] = maps }
+            reading.fill(&frame, with: attention, signals) {
+                onTokens($0.dropFirst(vision.embedding.classTokens))
             }
             return frame
         }

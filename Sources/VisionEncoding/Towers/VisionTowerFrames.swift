@@ -6,10 +6,7 @@ extension VisionTower {
     public var frameSize: (width: Int, height: Int)? { nil }
 
     /// Says so where bf16 was asked for and is not to be had.
-    public var notices: [String] {
-        precision == options.precision
-            ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
-    }
+    public var notices: [String] { options.precision.notices }
 
     /// The tokens' space, the part of a frame that is encoded, and where the model's newline goes if it has one.
     public var facts: [String: String] {
@@ -26,16 +23,6 @@ extension VisionTower {
             return nil
         }
         return Double(crop.width) / Double(edge)
-    }
-
-    static func name(
-        _ folder: CheckpointFolder, _ preprocessor: ImagePreprocessor, _ space: FeatureSpace, _ layer: Int?,
-        _ options: VisionTowerOptions, _ precision: Precision
-    ) -> String {
-        folder.fingerprint.add("\(folder.configuration) \(preprocessor.settings)")
-        let saliency = options.saliency == .none ? "none" : "\(options.saliency.rawValue) \(options.saliencyLayer)"
-        return "\(folder.modelType) \(folder.fingerprint.text), \(space.rawValue) space, "
-            + "layer \(layer.map { "\($0)" } ?? "final"), saliency \(saliency), \(precision.rawValue)"
     }
 
     /// Whether the image processor leaves the frame whole.
@@ -96,28 +83,9 @@ extension VisionTower {
 
     /// Turns an exemplar into one query vector: the mean direction of the tokens in the middle half of the picture.
     ///
-    /// A rectangle around a thing shows background near its corners; and since every state has seen the whole picture,
-    /// one mean says more than its parts, which all look alike.
-    ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels.
     public func query(from image: VideoFrame) throws(TokenReelError) -> Query {
-        let tokens = try encode(image, signals: []).tokens
-        // Centres lie at (2 i + 1) / (2 side); the middle half is 1/4…3/4.
-        let middle = (0..<rows).filter { rows <= 2 * (2 * $0 + 1) && 2 * (2 * $0 + 1) <= 3 * rows }
-        let directions = Rows.normalized(TensorBuffer(tokens), channels: channels)
-        var mean = [Float](repeating: 0, count: channels)
-        directions.withUnsafeBufferPointer { directions in
-            mean.withUnsafeMutableBufferPointer { mean in
-                for row in middle {
-                    for column in middle {
-                        let start = (row * columns + column) * channels
-                        Rows.add(
-                            UnsafeBufferPointer(rebasing: directions[start..<start + channels]), scale: 1, to: mean)
-                    }
-                }
-            }
-        }
-        return try Query(vectors: mean, channels: channels)
+        try Query(middleOf: try encode(image, signals: []).tokens, rows: rows, columns: columns)
     }
 
     /// Brings tokens into the space that the checkpoint's text embeddings lie in, each on its own; tokens in

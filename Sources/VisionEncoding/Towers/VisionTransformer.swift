@@ -5,10 +5,10 @@ internal import TokenCore
 struct VisionTransformer: Sendable {
     let configuration: TowerConfiguration
     let embedding: PatchEmbedding
-    private let preNorm: LayerNorm?
+    private let preNorm: Norm?
     let transformer: Transformer
     /// The norm after the last layer.
-    let postNorm: LayerNorm
+    let postNorm: Norm
 
     /// Reads a tower up to the hidden state `depth`, which is the number of layers that run.
     init(
@@ -19,10 +19,10 @@ struct VisionTransformer: Sendable {
         embedding = try PatchEmbedding(folder, prefix, configuration)
         // The name is misspelt in every published file.
         preNorm =
-            configuration.family == .clip ? try LayerNorm(folder, "\(prefix)pre_layrnorm", configuration) : nil
+            configuration.family == .clip ? try Norm(folder, "\(prefix)pre_layrnorm", configuration) : nil
         transformer = try Transformer(
-            folder, prefix, configuration, layers: depth, isCausal: false, precision: precision)
-        postNorm = try LayerNorm(folder, "\(prefix)post_layernorm", configuration)
+            folder, prefix, configuration, layers: depth, precision: precision)
+        postNorm = try Norm(folder, "\(prefix)post_layernorm", configuration)
     }
 
     /// Tokens of a frame, the class token included.
@@ -43,6 +43,8 @@ struct VisionTransformer: Sendable {
         let states = workspace.states(tokens)
         preNorm?.apply(states.readOnly, into: states)
         afterLayer?(0, states.readOnly)
-        return transformer.run(workspace, tokens: tokens, watching: watching) { afterLayer?($0 + 1, $1) }
+        return transformer.run(workspace, tokens: tokens, reach: { _ in .all }, watching: watching) {
+            afterLayer?($0 + 1, $1)
+        }
     }
 }

@@ -64,6 +64,14 @@ struct Linear: Sendable {
         withBias { RowPass.activate(activation, bias: $0, on: output) }
     }
 
+    /// `output *= input W^T + b`; `scratch` has the size of `output`.
+    func multiply(
+        _ input: MatrixView, onto output: MutableMatrixView, scratch: MutableMatrixView, _ workspace: Workspace
+    ) {
+        multiply(input, into: scratch, adding: false, workspace)
+        withBias { RowPass.multiply(output, by: scratch.readOnly, bias: $0) }
+    }
+
     /// `states += input W^T + b`.
     func add(_ input: MatrixView, to states: MutableMatrixView, _ workspace: Workspace? = nil) {
         multiply(input, into: states, adding: true, workspace)
@@ -90,32 +98,6 @@ struct Linear: Sendable {
     private func withBias(_ body: (UnsafePointer<Float>) -> Void) {
         bias.withUnsafeBufferPointer { bias in
             if let base = bias.baseAddress { body(base + firstRow) }
-        }
-    }
-}
-
-/// Layer normalisation with gain and bias.
-struct LayerNorm: Sendable {
-    private let gain: TensorBuffer<Float>
-    private let bias: TensorBuffer<Float>
-    private let epsilon: Float
-
-    /// Reads `weight` and `bias`, both `[width]`, under a prefix.
-    init(
-        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration
-    ) throws(TokenReelError) {
-        gain = try folder.weights("\(prefix).weight", shape: [configuration.width])
-        bias = try folder.weights("\(prefix).bias", shape: [configuration.width])
-        epsilon = configuration.epsilon
-    }
-
-    /// Normalises every row; may run in place.
-    func apply(_ input: MatrixView, into output: MutableMatrixView) {
-        gain.withUnsafeBufferPointer { gain in
-            bias.withUnsafeBufferPointer { bias in
-                guard let gain = gain.baseAddress, let bias = bias.baseAddress else { return }
-                RowPass.layerNorm(input, gain: gain, bias: bias, epsilon: epsilon, into: output)
-            }
         }
     }
 }

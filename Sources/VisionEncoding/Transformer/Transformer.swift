@@ -5,86 +5,77 @@ internal import TokenCore
 ///
 /// For states `x [n, width]`, each layer computes
 ///
-///     x += out(attention(q(ln1 x), k(ln1 x), v(ln1 x)))
-///     x += fc2(activation(fc1(ln2 x)))
+///     x += out(attention(q(norm1 x), k(norm1 x), v(norm1 x)))
+///     x += feedForward(norm2 x)
 ///
-/// Cost of a layer in multiply-adds: `n (4 width^2 + 2 width inner) + 2 n^2 width`.
-/// Source: Dosovitskiy et al. 2021; the weights' names are those of transformers' CLIP and SigLIP classes.
+/// Cost of a layer in multiply-adds: `n (4 width^2 + 2 width inner) + 2 n^2 width`, half as much again for `inner` where
+/// the feed-forward layer is gated, and a window's length instead of one `n` where attention stays in windows.
+/// Source: Dosovitskiy et al. 2021.
 struct Transformer: Sendable {
-    let configuration: TowerConfiguration
-    /// Whether a token sees only those before it.
-    let isCausal: Bool
     let layers: [TransformerLayer]
-
-    /// Reads the first `count` layers under a prefix such as `vision_model.`.
-    init(
-        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, layers count: Int,
-        isCausal: Bool, precision: Precision = .f32
-    ) throws(TokenReelError) {
-        self.configuration = configuration
-        self.isCausal = isCausal
-        var layers: [TransformerLayer] = []
-        for index in 0..<count {
-            layers.append(try TransformerLayer(folder, "\(prefix)encoder.layers.\(index).", configuration, precision))
-        }
-        self.layers = layers
-    }
 
     /// Runs the layers over the first `tokens` states of a workspace, in place.
     ///
     /// - Parameters:
-    ///   - watching: What to tell of the attention of which layers, counted from 0.
+    ///   - reach: Who attends to whom in which layer, counted from 0.
+    ///   - rotation: Where tokens lie, for towers whose attention sees it.
+    ///   - watching: What to tell of the attention of which layers.
     ///   - afterLayer: Called with each layer's index and output.
     /// - Returns: What was asked for of each watched layer.
     @discardableResult func run(
-        _ workspace: Workspace, tokens: Int, watching: [Int: Set<AttentionStatistic>] = [:],
-        afterLayer: ((Int, MatrixView) -> Void)? = nil
+        _ workspace: Workspace, tokens: Int, reach: (Int) -> AttentionReach, rotation: RotaryTable? = nil,
+        watching: [Int: Set<AttentionStatistic>] = [:], afterLayer: ((Int, MatrixView) -> Void)? = nil
     ) -> [Int: AttentionStatistics] {
         var found: [Int: AttentionStatistics] = [:]
         for (index, layer) in layers.enumerated() {
             found[index] = layer.run(
-                workspace, tokens: tokens, isCausal: isCausal, watching: watching[index] ?? [])
+                workspace, tokens: tokens, reach: reach(index), rotation: rotation, watching: watching[index] ?? [])
             afterLayer?(index, workspace.states(tokens).readOnly)
         }
         return found
     }
 }
 
-/// One layer: attention, then a feed-forward layer.
-struct TransformerLayer: Sendable {
-    private let heads: Int
-    private let precision: Precision
-    private let activation: Activation
-    private let innerWidth: Int
-    private let norm1: LayerNorm
-    private let query: Linear
-    private let key: Linear
-    private let value: Linear
-    private let output: Linear
-    private let norm2: LayerNorm
-    private let expand: Linear
-    private let contract: Linear
-
+extension Transformer {
+    /// Reads the first `count` layers under a prefix such as `vision_model.`, by the names of transformers' CLIP and
+    /// SigLIP classes.
     init(
-        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, _ precision: Precision
+        _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, layers count: Int,
+        precision: Precision = .f32
     ) throws(TokenReelError) {
         let (width, inner) = (configuration.width, configuration.innerWidth)
-        heads = configuration.heads
-        self.precision = precision
-        activation = configuration.activation
-        innerWidth = inner
-        norm1 = try LayerNorm(folder, "\(prefix)layer_norm1", configuration)
-        query = try Linear(folder, "\(prefix)self_attn.q_proj", width, width, precision)
-        key = try Linear(folder, "\(prefix)self_attn.k_proj", width, width, precision)
-        value = try Linear(folder, "\(prefix)self_attn.v_proj", width, width, precision)
-        output = try Linear(folder, "\(prefix)self_attn.out_proj", width, width, precision)
-        norm2 = try LayerNorm(folder, "\(prefix)layer_norm2", configuration)
-        expand = try Linear(folder, "\(prefix)mlp.fc1", width, inner, precision)
-        contract = try Linear(folder, "\(prefix)mlp.fc2", inner, width, precision)
+        layers = try (0..<count).map { (index) throws(TokenReelError) in
+            let prefix = "\(prefix)encoder.layers.\(index)."
+            return TransformerLayer(
+                heads: configuration.heads, precision: precision,
+                norm1: try Norm(folder, "\(prefix)layer_norm1", configuration),
+                query: try Linear(folder, "\(prefix)self_attn.q_proj", width, width, precision),
+                key: try Linear(folder, "\(prefix)self_attn.k_proj", width, width, precision),
+                value: try Linear(folder, "\(prefix)self_attn.v_proj", width, width, precision),
+                output: try Linear(folder, "\(prefix)self_attn.out_proj", width, width, precision),
+                norm2: try Norm(folder, "\(prefix)layer_norm2", configuration),
+                feedForward: try FeedForward(
+                    folder, "\(prefix)mlp.fc1", "\(prefix)mlp.fc2", width: width, inner: inner,
+                    configuration.activation, precision))
+        }
     }
+}
+
+/// One layer: attention, then a feed-forward layer.
+struct TransformerLayer: Sendable {
+    let heads: Int
+    let precision: Precision
+    let norm1: Norm
+    let query: Linear
+    let key: Linear
+    let value: Linear
+    let output: Linear
+    let norm2: Norm
+    let feedForward: FeedForward
 
     func run(
-        _ workspace: Workspace, tokens: Int, isCausal: Bool, watching: Set<AttentionStatistic>
+        _ workspace: Workspace, tokens: Int, reach: AttentionReach, rotation: RotaryTable?,
+        watching: Set<AttentionStatistic>
     ) -> AttentionStatistics {
         let states = workspace.states(tokens)
         let normed = workspace.normed(tokens)
@@ -96,14 +87,16 @@ struct TransformerLayer: Sendable {
             workspace)
         key.apply(normed.readOnly, into: workspace.keys(tokens), workspace)
         value.apply(normed.readOnly, into: workspace.values(tokens), workspace)
-        let statistics = Attention(heads: heads, isCausal: isCausal, precision: precision).run(
+        if let rotation {
+            rotation.rotate(workspace.queries(tokens), heads: heads)
+            rotation.rotate(workspace.keys(tokens), heads: heads)
+        }
+        let statistics = Attention(heads: heads, reach: reach, precision: precision).run(
             workspace, tokens: tokens, watching: watching)
         output.add(workspace.context(tokens).readOnly, to: states, workspace)
 
         norm2.apply(states.readOnly, into: normed)
-        let inner = workspace.inner(tokens, innerWidth)
-        expand.apply(normed.readOnly, activation, into: inner, workspace)
-        contract.add(inner.readOnly, to: states, workspace)
+        feedForward.add(normed.readOnly, to: states, workspace)
         return statistics
     }
 }
