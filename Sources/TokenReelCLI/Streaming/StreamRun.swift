@@ -40,6 +40,9 @@ final class StreamRun: Sendable {
     /// Why the stream ended; nil if it goes on, or just came to its end.
     var error: TokenReelError? { figures.withLock { $0.error } }
 
+    /// Whether a segment could not be written.
+    var hasLostSegments: Bool { figures.withLock { $0.segmentsLost > 0 } }
+
     /// Goes on until the source ends or the control says so; blocks.
     func run() {
         var failure: TokenReelError?

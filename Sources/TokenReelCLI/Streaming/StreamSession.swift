@@ -44,7 +44,8 @@ struct StreamSession {
             console.report(failure)
             return ExitCode(failures: [failure], of: 1)
         }
-        return ExitCode(failures: runs.compactMap(\.error), of: runs.count)
+        let code = ExitCode(failures: runs.compactMap(\.error), of: runs.count)
+        return code == .success && runs.contains(where: \.hasLostSegments) ? .failure : code
     }
 
     /// Sees to everything else until all streams have ended; false if they take too long to.

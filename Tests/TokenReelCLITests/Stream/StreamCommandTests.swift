@@ -130,6 +130,72 @@ import TokenReel
         #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
     }
 
+    /// As on a full disk: what can't be written is told and counted, and the stream goes on once it can.
+    @Test func aSegmentThatCanNotBeWrittenIsToldOf() throws {
+        let scratch = try ScratchFolder()
+        let clip = try EndlessClip(speed: 2)
+        let running = try RunningCommand(
+            ["stream", "-", "--fps", "5", "--window", "2", "--out-dir", "tokens"], in: scratch, reading: clip.pipe)
+        func told(_ type: String) throws -> Int {
+            try StreamRecords(running.linesSoFar.joined(separator: "\n")).of(type).count
+        }
+        #expect(try running.waits { _ in try told("opened") == 1 })
+        // A folder in its place makes the sixth file impossible to name.
+        let obstacle = scratch.path("tokens/segment-00000005.safetensors")
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+        #expect(try running.waits { _ in try told("lost") >= 1 })
+        try FileManager.default.removeItem(atPath: obstacle)
+        #expect(try running.waits { _ in try told("segment") >= 8 })
+        running.signal(SIGTERM)
+        let run = try running.wait()
+        let records = try StreamRecords(run.text)
+        #expect(run.status == 143 && run.errors.hasPrefix("error: "))
+        #expect(records.segments.compactMap { $0["id"] as? Int } == Array(0..<records.segments.count))
+        // Together, what was written and what was lost are all frames.
+        let frames = records.all.compactMap { $0["frames"] as? [Int] }
+        #expect(zip(frames, frames.dropFirst()).allSatisfy { $0[1] == $1[0] })
+        #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
+    }
+
+    /// The request to hang up gives up one connection and makes another; nothing is lost or told twice, and times rise.
+    @Test func hangingUpOpensTheSourceAnew() throws {
+        let scratch = try ScratchFolder()
+        // Two servers on one port after the other, as a camera that has been restarted.
+        let port = Int.random(in: 20_000..<30_000)
+        let server = """
+            for turn in 1 2; do ffmpeg -v quiet -re -stream_loop -1 -i "$0" -c copy -f mpegts \
+                "tcp://127.0.0.1:\(port)?listen=1&listen_timeout=30000"; done
+            """
+        let sender = try RunningCommand(
+            ["-c", server, CommandRun.clip], of: URL(filePath: "/bin/bash"), in: scratch)
+        let running = try RunningCommand(
+            ["stream", "tcp://127.0.0.1:\(port)", "--fps", "5", "--window", "5", "--out-dir", "tokens"], in: scratch)
+        func told(_ isEnough: @escaping (StreamRecords) -> Bool) throws -> Bool {
+            try running.waits { isEnough(try StreamRecords($0.linesSoFar.joined(separator: "\n"))) }
+        }
+        #expect(try told { $0.segments.count >= 1 })
+        running.signal(SIGHUP)
+        #expect(try told { $0.of("opened").count == 2 })
+        let before = try StreamRecords(running.linesSoFar.joined(separator: "\n")).segments.count
+        #expect(try told { $0.segments.count >= before + 2 })
+        running.signal(SIGTERM)
+        let run = try running.wait()
+        #expect(run.status == 143, "\(run.errors)")
+        sender.signal(SIGKILL)
+        let records = try StreamRecords(run.text)
+        #expect(records.of("gap").contains { $0["reason"] as? String == "reopened" })
+        #expect(records.of("gap").allSatisfy { $0["since"] is Double || $0["since"] is NSNull })
+        #expect(records.frames.first?.first == 0)
+        #expect(zip(records.frames, records.frames.dropFirst()).allSatisfy { $0[1] == $1[0] })
+        let times = records.segments.flatMap { [$0["start"] as? Double ?? .nan, $0["end"] as? Double ?? .nan] }
+        #expect(zip(times, times.dropFirst()).allSatisfy { $0 <= $1 })
+        #expect(records.segments.compactMap { $0["id"] as? Int } == Array(0..<records.segments.count))
+        let listing = try SegmentListing(scratch.path("tokens"))
+        #expect(listing.isConsistent && listing.ids.count == records.segments.count)
+        let index = try String(contentsOfFile: scratch.path("tokens/index.jsonl"), encoding: .utf8)
+        #expect(index.contains("{\"type\":\"gap\",\"reason\":\"reopened\""))
+    }
+
     @Test(arguments: ["sink-window", "averaged-sink", "novelty", "merging"])
     func aMemoryIsAnOrdinaryTokenFile(_ policy: String) throws {
         let scratch = try ScratchFolder()
