@@ -67,11 +67,12 @@ final class StreamRun: Sendable {
         case .segment(let segment):
             try take(segment)
         case .gap(let gap):
-            figures.withLock { $0.interrupted(gap) }
-            if case .folder(let folder) = destination {
+            let isNew = figures.withLock { $0.interrupted(gap) }
+            // Attempts that fail are told, but would fill the index of a camera that stays away.
+            if isNew, case .folder(let folder) = destination {
                 _ = try attempt(losing: nil) { () throws(TokenReelError) in try folder.write(gap) }
             }
-            records.write("gap", of: name, gap.json)
+            records.write("gap", of: name, gap.json(at: .now))
             console.detail("\(Console.printable(name)): no frames: \(Console.printable(gap.detail))")
         }
     }
@@ -158,7 +159,7 @@ final class StreamRun: Sendable {
         let state = figures.hasEnded ? "ended" : progress.isOpen ? "open" : figures.gap == nil ? "waiting" : "gap"
         return .members([
             "stream": .string(name), "state": .string(state), "error": figures.error?.json,
-            "gap": figures.gap?.json, "gaps": .integer(progress.gaps), "reopenings": .integer(read.reopenings),
+            "gap": figures.gap?.json(at: figures.gapStart), "gaps": .integer(progress.gaps), "reopenings": .integer(read.reopenings),
             "frames": .members([
                 "read": .integer(read.framesRead), "sampled": .integer(read.framesSampled),
                 "dropped": .integer(read.framesDropped), "encoded": .integer(progress.frames),
