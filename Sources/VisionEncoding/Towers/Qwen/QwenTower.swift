@@ -79,7 +79,8 @@ public struct QwenTower: FrameEncoder {
         self.settings = settings
         name = options.name(
             folder, settings: "\(configuration) \(settings)", space, options.layer, precision)
-        outline = VideoOutline(width: 448, height: 448, frames: configuration.framesPerPatch)
+        outline = VideoOutline(
+            width: Self.exampleSide, height: Self.exampleSide, frames: configuration.framesPerPatch)
         (layout, preprocessor, workspaces) = try Self.fit(vision, settings, to: outline, precision)
     }
 
@@ -103,6 +104,9 @@ public struct QwenTower: FrameEncoder {
     }
 
     // MARK: One video
+
+    /// Pixels along one side of the frames that a tower is fitted to before it knows a video.
+    package static let exampleSide = 448
 
     /// The same tower with other frames.
     private init(_ tower: QwenTower, fittedTo outline: VideoOutline) throws(TokenReelError) {
