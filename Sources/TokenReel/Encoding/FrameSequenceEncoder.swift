@@ -3,7 +3,8 @@ internal import TokenCore
 internal import TokenReduction
 internal import VisionEncoding
 
-/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one before.
+/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one
+/// before.
 struct FrameSequenceEncoder: Sendable {
     private(set) var encoder: any FrameEncoder
     /// What frames carry besides the tokens, as far as there is a way to it.
