@@ -148,7 +148,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="threads, and so CPUs, of each (default: 1)")
     parser.add_argument("--model", help="a checkpoint folder (default: the built-in encoder)")
     parser.add_argument("--address", help="a cluster's head, or auto (default: Ray is started here, for this job)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     output = arguments.output.absolute()
     work = rows(arguments.input.absolute(), output)
 

@@ -20,6 +20,7 @@ extension Recipe {
         }
         let shape = grid.shape
         guard shape.tokenCount > 0 else { return try reduce(grid, request) }
+        let request = try request.divided(among: shape)
         var reducer = SegmentReducer(
             self,
             budget: try RunningBudget(
@@ -95,7 +96,7 @@ extension Reduction {
             plan: ReductionPlan(joining: parts.map(\.plan)), segments: segments,
             relevance: relevances.isEmpty ? nil : relevances.flatMap { $0 },
             tokenHash: hashes.isEmpty ? nil : TokenHash(joining: hashes, channels: channels), prefixCoverage: nil,
-            stageSeconds: timings, notices: notices)
+            frameGrid: parts.first?.frameGrid, stageSeconds: timings, notices: notices)
     }
 }
 

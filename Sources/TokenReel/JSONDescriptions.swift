@@ -4,6 +4,13 @@ package import VideoDecoding
 
 // How values of other modules read as JSON, in reports and in files alike.
 
+extension JSONValue {
+    /// How every report starts.
+    package static let reportHeader = JSONValue.members([
+        "schema": .integer(1), "tokenreel": .string(ProductVersion.current),
+    ]).members
+}
+
 extension TokenBudget {
     /// `{"ratio":0.1}`, `{"tokens":512}` or `{"per_frame":64}`.
     package var json: JSONValue {

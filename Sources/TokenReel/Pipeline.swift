@@ -37,6 +37,8 @@ public struct Pipeline: Sendable {
     public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
+    public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -50,12 +52,27 @@ public struct Pipeline: Sendable {
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
 
-    /// The same with another encoder.
+    /// The same with another encoder, whose model may have a rule of its own for frames.
     public init(encoder: any FrameEncoder) {
         self.encoder = encoder
         decodeOptions = DecodeOptions()
+        if let spread = encoder.frameSpread { decodeOptions.sampling = .spread(spread) }
         request = ReductionRequest(budget: .ratio(0.1))
         fitFrameSize()
+    }
+
+    /// Takes frames at a rate, or some number of them: as the model's own video processor would, where it has a rule, and
+    /// otherwise by their times.
+    public mutating func sample(_ wanted: FrameSpread.Wanted) {
+        if var spread = encoder.frameSpread {
+            spread.wanted = wanted
+            decodeOptions.sampling = .spread(spread)
+            return
+        }
+        switch wanted {
+        case .rate(let rate): decodeOptions.sampling = .rate(rate)
+        case .count(let count): decodeOptions.sampling = .count(count)
+        }
     }
 
     private mutating func fitFrameSize() {
@@ -165,7 +182,8 @@ public struct Pipeline: Sendable {
             return EncodedInput(
                 grid: outcome.grid, query: nil, metadata: [:],
                 video: EncodedInput.Video(
-                    info: outcome.info, statistics: outcome.statistics, decodeSeconds: outcome.decodeSeconds,
+                    info: outcome.info, facts: outcome.facts, statistics: outcome.statistics,
+                    decodeSeconds: outcome.decodeSeconds,
                     encodeSeconds: outcome.encodeSeconds))
         }
     }
@@ -214,12 +232,18 @@ public struct Pipeline: Sendable {
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence = try stored(exact, reduction, of: grid)
+        var sequence = try stored(exact, reduction, of: grid)
         let quality =
             measuresQuality
             ? ReductionQuality.measure(reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
             : .unmeasured
         clock.stop()
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
+        for (key, value) in encoded.facts { metadata[key] = value }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
@@ -234,9 +258,6 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = if let input { try provenance(of: input) } else { try provenance() }
-        metadata["query"] = queryDescription
-        for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
 }

@@ -79,6 +79,9 @@ final class Demuxer {
         avio_closep(&connection)
     }
 
+    /// Leaves timestamps as they are, also where the container's clock starts anew.
+    func keepTimes() { timeline = Timeline() }
+
     /// Whether the input can be read again from anywhere.
     var isSeekable: Bool { bytes?.isSeekable ?? ((context?.pointee.pb?.pointee.seekable ?? 0) != 0) }
 
@@ -377,4 +380,4 @@ private func dictionary(_ entries: [String: String]) -> OpaquePointer? {
 }
 
 /// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
-private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
+let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)

@@ -30,6 +30,10 @@ public struct PairedEncoder: FrameEncoder {
                 .unsupportedInput, subject: folder.path, found: "a \(folder.modelType) checkpoint without a text tower",
                 allowed: "CLIP or SigLIP", remedy: "name one with --query-model")
         }
+        self.init(main, second)
+    }
+
+    private init(_ main: any FrameEncoder, _ second: VisionTower) {
         self.main = main
         self.second = second
         resampler = GridResampler(averaging: (second.rows, second.columns), to: (main.rows, main.columns))
@@ -56,13 +60,39 @@ public struct PairedEncoder: FrameEncoder {
 
     /// The first encoder's.
     public var showsWholeFrame: Bool { main.showsWholeFrame }
+    /// The first encoder's.
+    public var framesPerGroup: Int { main.framesPerGroup }
+    /// The first encoder's.
+    public var fitsVideos: Bool { main.fitsVideos }
+    /// The first encoder's.
+    public var frameSpread: FrameSpread? { main.frameSpread }
+    /// The first encoder's.
+    public func seconds(of group: [VideoFrame]) -> Double { main.seconds(of: group) }
+    /// The first encoder's.
+    public func facts(of grid: GridShape) -> [String: String] { main.facts(of: grid) }
+
+    /// Both models for one video.
+    public func fitted(to video: VideoOutline) throws(TokenReelError) -> any FrameEncoder {
+        PairedEncoder(try main.fitted(to: video), second)
+    }
 
     /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        var encoded = try main.encode(main.fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
-        let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
-        encoded.patchEmbeddings = resampler.map(
-            try second.encode(seen, signals: []).tokens, channels: second.channels)
+        try encode([frame], signals: signals)
+    }
+
+    /// Encodes a group with both models; its patch embeddings are the means of those of its frames.
+    public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
+        var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]))
+        var sums: [Float] = []
+        for frame in group {
+            let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
+            let patches = try second.encode(seen, signals: []).tokens
+            sums = sums.isEmpty ? patches : zip(sums, patches).map { $0 + $1 }
+        }
+        let means = group.count == 1 ? sums : sums.map { $0 / Float(group.count) }
+        encoded.patchEmbeddings = resampler.map(means, channels: second.channels)
         return encoded
     }
 

@@ -25,7 +25,12 @@ struct LiveRun {
     private static let patience = 0.1
 
     init(_ reduction: LiveReduction, _ source: any LiveFrames, _ control: LiveControl) throws(TokenReelError) {
-        pipeline = try reduction.watching
+        var pipeline = try reduction.watching
+        let frame = try GridShape(
+            frames: 1, rows: pipeline.encoder.rows, columns: pipeline.encoder.columns,
+            channels: pipeline.encoder.channels)
+        pipeline.request = try pipeline.request.divided(among: frame)
+        self.pipeline = pipeline
         recipe = try reduction.recipe
         self.source = source
         self.control = control
@@ -34,8 +39,7 @@ struct LiveRun {
         reducer = SegmentReducer(
             recipe,
             budget: try RunningBudget(
-                pipeline.request.budget, tokensPerFrame: pipeline.encoder.rows * pipeline.encoder.columns,
-                totalFrames: nil))
+                pipeline.request.budget, tokensPerFrame: frame.tokensPerFrame, totalFrames: nil))
         waiting = WaitingFrames(encoder: pipeline.encoder, limits: pipeline.decodeOptions.limits)
         metadata = try reduction.provenance()
         control.begin(source)

@@ -4,9 +4,12 @@ package import TokenCore
 package struct PipelineOptions: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case model, layer, space, saliency, precision, grid
+        case leastPixels = "least_pixels"
+        case mostPixels = "most_pixels"
         case queryModel = "query_model"
-        case method, set, keep, tokens, codebook, order, quantize
+        case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
+        case gridPreserving = "grid_preserving"
         case query
         case queryImage = "query_image"
         case queryEmbedding = "query_embedding"
@@ -26,7 +29,9 @@ package struct PipelineOptions: Sendable {
     }
 
     /// What decides which model is read.
-    static let modelKeys: Set<Key> = [.model, .queryModel, .layer, .space, .saliency, .precision, .grid]
+    static let modelKeys: Set<Key> = [
+        .model, .queryModel, .layer, .space, .saliency, .precision, .leastPixels, .mostPixels, .grid,
+    ]
     /// Options of which one takes the place of another.
     private static let alternatives: [Set<Key>] = [
         [.keep, .tokens, .perFrame], [.fps, .frames, .keyframes], [.query, .queryImage, .queryEmbedding],

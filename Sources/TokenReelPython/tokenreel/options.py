@@ -22,6 +22,8 @@ class CallOptions(TypedDict, total=False):
     codebook: int | str | None
     order: str
     quantize: str | None
+    grid_preserving: bool
+    positions: str
     as_published: bool
     allow_substitute: bool
     query_image: Path | None

@@ -35,6 +35,8 @@ final class LiveConnection {
                 ByteSource(source, limits: limits, watch: watch, spooling: false),
                 containers: LiveSource.byteContainers, stream: nil, limits: limits, watch: watch)
         }
+        // Here the times of pictures are put right, which tell more than those of packets.
+        demuxer.keepTimes()
         // One thread: each more delays every picture by one, and sources may share the machine.
         let facts = try demuxer.withStream { context, stream throws(TokenReelError) in
             try StreamFacts(context, stream, threads: 1, limits: limits)

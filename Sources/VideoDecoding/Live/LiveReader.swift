@@ -112,7 +112,7 @@ final class LiveReader {
     private func begin(_ connection: LiveConnection) {
         if selector == nil {
             timeBase = connection.timeBase
-            clock = LiveClock(ticksPerSecond: 1 / timeBase.value)
+            clock = LiveClock(ticksPerSecond: Int64(timeBase.denominator) / Int64(timeBase.numerator))
             selector = FrameSelector(
                 .rate(options.sampleRate), start: nil, end: nil, secondsPerTick: timeBase.value, span: nil)
         } else {

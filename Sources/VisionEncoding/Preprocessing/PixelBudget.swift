@@ -37,6 +37,20 @@ public struct PixelBudget: Sendable, Equatable {
         self.cappedTokens = cappedTokens
     }
 
+    /// Sets one end or both; an end that is left out gives way where it would lie beyond the other.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for ends below 1 or that do not ascend.
+    mutating func restrict(least: Int?, most: Int?) throws(TokenReelError) {
+        let newMost = most ?? max(pixels.upperBound, least ?? 1)
+        let newLeast = least ?? min(pixels.lowerBound, newMost)
+        guard 1 <= newLeast, newLeast <= newMost else {
+            throw TokenReelError(
+                .invalidArgument, subject: "pixel budget", found: "\(newLeast) to \(newMost) pixels",
+                allowed: "ascending numbers of 1 or more")
+        }
+        pixels = newLeast...newMost
+    }
+
     /// Pictures longer than this many times their width are refused by the processors.
     private static let largestAspect = 200.0
 

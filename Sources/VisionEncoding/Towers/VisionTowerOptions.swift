@@ -39,9 +39,11 @@ public struct VisionTowerOptions: Sendable {
     public var signalLayers = 8
     /// Whether to squeeze whole frames into the model's square where its image processor would cut out their middle.
     public var showsWholeFrame = false
-    /// The fewest and the most pixels of a Qwen-VL model's own resizing, in place of its processor's
-    /// `size.shortest_edge` and `size.longest_edge`: see ``PixelBudget``.
-    public var pixelBudget: ClosedRange<Int>?
+    /// The fewest pixels that a Qwen-VL model's frames are brought to, in place of its processor's `size.shortest_edge`;
+    /// see ``PixelBudget``.
+    public var leastPixels: Int?
+    /// The most pixels, in place of its processor's `size.longest_edge`.
+    public var mostPixels: Int?
     /// What products are computed in; without the instructions for bf16, f32, of which ``VisionTower/notices`` tell.
     public var precision = Precision.f32
 

@@ -20,7 +20,7 @@ private let tolerance: Float = 1e-5
     ) throws -> (tower: QwenTower, expected: Case) {
         let fixture = try TowerFixture(name)
         var options = VisionTowerOptions()
-        options.pixelBudget = 1...1 << 20
+        (options.leastPixels, options.mostPixels) = (1, 1 << 20)
         change(&options)
         let (frames, rows, columns) = Self.cases[index]
         let outline = VideoOutline(
@@ -223,6 +223,7 @@ private let tolerance: Float = 1e-5
         #expect(refusal { $0.saliency = .classToken }?.found.contains("class") == true)
         #expect(refusal { $0.saliency = .probe }?.found.contains("probe") == true)
         #expect(refusal { $0.layer = 5 }?.code == .invalidArgument)
+        #expect(refusal { $0.leastPixels = 1 << 21 }?.subject == "pixel budget")
         #expect(refusal { $0.saliencyLayer = 4 }?.code == .invalidArgument)
         #expect(throws: TokenReelError.self) { try QwenTower(try TowerFixture("clip").folder) }
         #expect(throws: TokenReelError.self) { try VisionTower(try TowerFixture(name).folder) }

@@ -75,7 +75,7 @@ public struct QwenTower: FrameEncoder {
         }
         self.deepstack = deepstack
         var settings = try VideoPreprocessorSettings(folder: folder.path, configuration)
-        if let budget = options.pixelBudget { settings.budget.pixels = budget }
+        try settings.budget.restrict(least: options.leastPixels, most: options.mostPixels)
         self.settings = settings
         name = options.name(
             folder, settings: "\(configuration) \(settings)", space, options.layer, precision)
