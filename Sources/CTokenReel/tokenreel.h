@@ -29,7 +29,7 @@
  *
  *     model query_model layer space saliency precision grid                which model, for tokenreel_open only
  *     method set keep tokens per_frame codebook order quantize             what is kept, and how
- *     grid_preserving positions
+ *     grid_preserving compare_streams positions
  *     query query_image query_embedding as_published allow_substitute
  *     fps frames keyframes start end stream source_name                    what is taken from a video
  *     threads max_pixels max_frames max_bytes max_grid_bytes max_seconds   what it may cost
