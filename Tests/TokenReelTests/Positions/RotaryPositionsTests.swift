@@ -166,15 +166,18 @@ struct PositionCase: Decodable, CustomStringConvertible, Sendable {
     @Test func streamsCanBeComparedWithTheTokens() throws {
         let scratch = try ScratchFolder()
         let shape = try GridShape(frames: 6, rows: 2, columns: 3, channels: 4)
-        let streams = (0..<4).map { stream in
-            (0..<shape.elementCount).map { Float(($0 * $0 * 31 + $0 * (17 + 5 * stream)) % 1009) / 500 - 1 }
+        let streams = (0..<4).map { stream -> [Float] in
+            (0..<shape.elementCount).map { index -> Float in
+                let number = (index * index * 31 + index * (17 + 5 * stream)) % 1009
+                return Float(number) / 500 - 1
+            }
         }
         let grid = try TokenGrid(
             shape: shape, values: TensorBuffer(streams[0]), frameTimes: (0..<6).map(Double.init),
             deepstack: streams[1...].map { TensorBuffer($0) })
         let long = try TokenGrid(
             shape: GridShape(frames: 6, rows: 2, columns: 3, channels: 16),
-            values: TensorBuffer((0..<36).flatMap { token in streams.flatMap { $0[4 * token..<4 * token + 4] } }),
+            values: TensorBuffer((0..<36).flatMap { token -> [Float] in streams.flatMap { $0[4 * token..<4 * token + 4] } }),
             frameTimes: (0..<6).map(Double.init))
         var pipeline = try Pipeline()
         pipeline.method = "evs"
