@@ -3,14 +3,15 @@ internal import TokenCore
 internal import TokenReduction
 internal import VisionEncoding
 
-/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one before.
+/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one
+/// before.
 struct FrameSequenceEncoder: Sendable {
     private(set) var encoder: any FrameEncoder
     /// What frames carry besides the tokens, as far as there is a way to it.
     let signals: Set<Signal>
     /// Groups of frames that are encoded at the same time.
     let workers: Int
-    /// The first picture of the group before. The last one of a group is compared with it, so that drift within groups
+    /// The first picture of the group before; the last one of a group is compared with it, so that drift within groups
     /// counts, as RLT does.
     private var last: VideoFrame?
 
