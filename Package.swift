@@ -104,7 +104,7 @@ let package = Package(
         tests("TokenCore"),
         tests("Safetensors", exclude: ["Fixtures"]),
         tests("TensorOps"),
-        tests("VideoDecoding", exclude: ["Live/rtsp-server.py"]),
+        tests("VideoDecoding", exclude: ["Live/rtsp-server.py", "Live/fake-camera.c"]),
         tests("VisionEncoding", ["Safetensors", "TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"], exclude: ["Positions/Fixtures"]),

@@ -124,7 +124,7 @@ enum OutputNames {
     }
 
     /// The same names for folders: `folder/below/name`.
-    static func folders(for inputs: [BatchInput], in folder: String?) -> [String] {
+    static func folders(for inputs: [BatchInput], in folder: String) -> [String] {
         targets(for: inputs, in: folder).map { String($0.name.dropLast(suffix.count)) }
     }
 

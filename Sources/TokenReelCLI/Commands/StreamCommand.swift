@@ -37,7 +37,7 @@ struct StreamCommand: ParsableCommand {
 
     @OptionGroup(title: "Output") var output: StreamOutputOptions
     @OptionGroup(title: "Source") var receiving: LiveSourceOptions
-    @OptionGroup(title: "Window") var window: StreamWindowOptions
+    @OptionGroup(title: "Stream") var stream: StreamOptions
     @OptionGroup(title: "Method") var method: MethodOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var frame: FrameOptions
@@ -83,12 +83,11 @@ struct StreamCommand: ParsableCommand {
         if let maxPixels = receiving.maxPixels { pipeline.decodeOptions.limits.pixelsPerFrame = maxPixels }
         try storage.apply(to: &pipeline)
         try method.apply(to: &pipeline, model)
-        // Folders have the names of their streams: the sources' own, told apart.
-        let names = OutputNames.folders(for: sources.map { BatchInput(source: InputSource(argument: $0)) }, in: nil)
+        var origins: [LiveSource] = []
+        for argument in sources { origins.append(try receiving.source(argument)) }
         var runs: [StreamRun] = []
-        for (name, argument) in zip(names, sources) {
-            let source = try receiving.source(argument)
-            var reduction = LiveReduction(pipeline, window: window.streamWindow)
+        for (name, source) in zip(StreamNames.names(of: origins), origins) {
+            var reduction = try stream.reduction(by: pipeline)
             reduction.sourceName = source.name
             try reduction.validate()
             let destination = try destination(named: name, console)

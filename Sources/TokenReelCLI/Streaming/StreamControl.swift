@@ -1,33 +1,28 @@
+internal import Synchronization
 internal import TokenCore
 internal import TokenReel
 
 /// Does what the lines of the control file ask for, and answers each with a record.
 final class StreamControl: Sendable {
-    private let path: String
+    private let follower: Mutex<LineFollower>
     private let runs: [StreamRun]
     private let records: RecordOutput
     private let model: ModelOptions
     private let stopped = Cancellation()
 
     init(path: String, runs: [StreamRun], records: RecordOutput, model: ModelOptions) throws(TokenReelError) {
-        self.path = path
+        // Now, because a name that leads nowhere is better told before the streams start.
+        follower = Mutex(try LineFollower(path))
         self.runs = runs
         self.records = records
         self.model = model
-        // A name that leads nowhere is better told before the streams start.
-        _ = try LineFollower(path)
     }
 
     /// Starts to follow the file, on a thread of its own.
     func start() {
         DedicatedThread { [self] in
-            do throws(TokenReelError) {
-                var follower = try LineFollower(path)
-                while !stopped.isCancelled, let lines = follower.next(milliseconds: 100) {
-                    for line in lines { answer(line) }
-                }
-            } catch {
-                records.write("error", .members(["error": error.json]))
+            while !stopped.isCancelled, let lines = follower.withLock({ $0.next(milliseconds: 100) }) {
+                for line in lines { answer(line) }
             }
         }.detach()
     }
@@ -76,6 +71,11 @@ final class StreamControl: Sendable {
             }
             acknowledge("removed", name, removed)
         case .snapshot(let path):
+            guard path == nil || runs.count == 1 else {
+                throw TokenReelError(
+                    .invalidArgument, subject: "snapshot", found: "one file for \(runs.count) streams",
+                    remedy: "name the stream, or leave the file to each")
+            }
             for run in runs {
                 let file = try run.writeSnapshot(to: path)
                 records.write("snapshot", of: run.name, .members(["file": .string(file)]))

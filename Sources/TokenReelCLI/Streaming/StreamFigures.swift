@@ -10,6 +10,8 @@ struct StreamFigures: Sendable {
     private(set) var segmentsLost = 0
     private(set) var last: SegmentRecord?
     private(set) var gap: LiveGap?
+    /// When ``gap`` began.
+    private(set) var gapStart = ContinuousClock.now
     /// From the arrival of a frame to the moment its segment was written, for all frames.
     private(set) var latency = LatencyHistogram()
     /// From the end of a segment to the moment it was written: what reducing and writing take.
@@ -18,10 +20,17 @@ struct StreamFigures: Sendable {
     private(set) var recent = LatencyHistogram()
 
     mutating func opened() { gap = nil }
-    mutating func interrupted(_ gap: LiveGap) { self.gap = gap }
     mutating func lost() { segmentsLost += 1 }
     mutating func ended(_ error: TokenReelError?) { (hasEnded, self.error) = (true, error) }
     mutating func startMinute() { recent = LatencyHistogram() }
+
+    /// Notes that there are no frames for now; false if that was known.
+    mutating func interrupted(_ gap: LiveGap) -> Bool {
+        let isNew = self.gap == nil
+        if isNew { gapStart = .now }
+        self.gap = gap
+        return isNew
+    }
 
     /// Counts a segment that has just been written.
     ///

@@ -40,6 +40,9 @@ final class StreamRun: Sendable {
     /// Why the stream ended; nil if it goes on, or just came to its end.
     var error: TokenReelError? { figures.withLock { $0.error } }
 
+    /// Whether a segment could not be written.
+    var hasLostSegments: Bool { figures.withLock { $0.segmentsLost > 0 } }
+
     /// Goes on until the source ends or the control says so; blocks.
     func run() {
         var failure: TokenReelError?
@@ -48,6 +51,7 @@ final class StreamRun: Sendable {
         } catch {
             failure = error
         }
+        keepMemory()
         figures.withLock { $0.ended(failure) }
         records.write("ended", of: name, .members(["error": failure?.json]))
         if let failure { console.report(failure) }
@@ -63,11 +67,12 @@ final class StreamRun: Sendable {
         case .segment(let segment):
             try take(segment)
         case .gap(let gap):
-            figures.withLock { $0.interrupted(gap) }
-            if case .folder(let folder) = destination {
+            let isNew = figures.withLock { $0.interrupted(gap) }
+            // Attempts that fail are told, but would fill the index of a camera that stays away.
+            if isNew, case .folder(let folder) = destination {
                 _ = try attempt(losing: nil) { () throws(TokenReelError) in try folder.write(gap) }
             }
-            records.write("gap", of: name, gap.json)
+            records.write("gap", of: name, gap.json(at: .now))
             console.detail("\(Console.printable(name)): no frames: \(Console.printable(gap.detail))")
         }
     }
@@ -109,13 +114,41 @@ final class StreamRun: Sendable {
         }
     }
 
-    /// Writes what is remembered of the stream to a file.
+    // MARK: Memory
+
+    /// Writes what is remembered of the stream to a file, by itself to one in the stream's folder.
     ///
     /// - Returns: The file.
-    func writeSnapshot(to path: String?) throws(TokenReelError) -> String {
-        throw TokenReelError(
-            .invalidArgument, subject: "snapshot", found: "a stream without a memory",
-            remedy: "start it with --memory")
+    @discardableResult
+    func writeSnapshot(to path: String? = nil) throws(TokenReelError) -> String {
+        guard reduction.memory != nil else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "a stream without a memory",
+                remedy: "start it with --memory")
+        }
+        guard let path = path ?? memoryFile else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "no file, and no folder for one",
+                remedy: "name a file, or start the stream with --out-dir")
+        }
+        guard let snapshot = control.snapshot() else {
+            throw TokenReelError(
+                .invalidArgument, subject: "snapshot", found: "a memory that is still empty",
+                remedy: "ask again after the first segment")
+        }
+        try OutputTarget.file(path).check(against: [], mayOverwrite: false)
+        try snapshot.sequence.write(to: path, metadata: snapshot.metadata, dtype: dtype)
+        return path
+    }
+
+    /// Leaves the memory in the stream's folder, where there are both.
+    func keepMemory() {
+        guard memoryFile != nil, control.snapshot() != nil else { return }
+        do throws(TokenReelError) { try writeSnapshot() } catch { console.report(error) }
+    }
+
+    private var memoryFile: String? {
+        if case .folder(let folder) = destination { "\(folder.path)/memory.safetensors" } else { nil }
     }
 
     // MARK: Figures
@@ -126,7 +159,7 @@ final class StreamRun: Sendable {
         let state = figures.hasEnded ? "ended" : progress.isOpen ? "open" : figures.gap == nil ? "waiting" : "gap"
         return .members([
             "stream": .string(name), "state": .string(state), "error": figures.error?.json,
-            "gap": figures.gap?.json, "gaps": .integer(progress.gaps), "reopenings": .integer(read.reopenings),
+            "gap": figures.gap?.json(at: figures.gapStart), "gaps": .integer(progress.gaps), "reopenings": .integer(read.reopenings),
             "frames": .members([
                 "read": .integer(read.framesRead), "sampled": .integer(read.framesSampled),
                 "dropped": .integer(read.framesDropped), "encoded": .integer(progress.frames),

@@ -40,8 +40,12 @@ struct StreamSession {
         control?.stop()
         writeStatus()
         if !hasEnded { console.say("gave up waiting for the open segments") }
-        let failures = runs.compactMap(\.error) + [records.failure].compactMap(\.self)
-        return ExitCode(failures: failures, of: max(runs.count, failures.count))
+        if let failure = records.failure {
+            console.report(failure)
+            return ExitCode(failures: [failure], of: 1)
+        }
+        let code = ExitCode(failures: runs.compactMap(\.error), of: runs.count)
+        return code == .success && runs.contains(where: \.hasLostSegments) ? .failure : code
     }
 
     /// Sees to everything else until all streams have ended; false if they take too long to.
@@ -69,16 +73,22 @@ struct StreamSession {
             }
             if now >= nextMinute {
                 nextMinute += .seconds(60)
-                for line in runs.map({ $0.minute() }) where tellsMinutes { console.say(line) }
+                tellMinute()
             }
         }
         return true
     }
 
+    private func tellMinute() {
+        records.write("status", Self.status(of: runs))
+        for run in runs { run.keepMemory() }
+        for line in runs.map({ $0.minute() }) where tellsMinutes { console.say(line) }
+    }
+
     private func writeStatus() {
         guard let statusFile else { return }
         do throws(TokenReelError) {
-            try OutputFile.write(Self.status(of: runs).text + "\n", to: statusFile)
+            try OutputFile.write(Self.status(of: runs).text + "\n", to: statusFile, isDurable: false)
         } catch {
             console.report(error)
         }

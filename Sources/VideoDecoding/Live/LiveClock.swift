@@ -40,7 +40,10 @@ package struct LiveClock {
     private var soundOffset: Int64?
     /// Pictures in a row that kept the offset.
     private var kept = 0
-    /// The usual ticks between pictures.
+    /// The latest timestamp, and pictures since then.
+    private var lastStamp: Int64?
+    private var sinceStamp: Int64 = 0
+    /// The usual ticks between pictures, and the last ones of which it is the median.
     private var interval: Int64 = 1
     private var steps: [Int64] = []
 
@@ -50,7 +53,8 @@ package struct LiveClock {
     package mutating func connect(_ stamps: Stamps, interval: Int64) {
         self.stamps = stamps
         self.interval = max(interval, 1)
-        (start, offset, soundOffset, kept, steps) = (nil, nil, nil, 0, [])
+        (start, offset, soundOffset, kept) = (nil, nil, nil, 0)
+        (lastStamp, sinceStamp, steps) = (nil, 0, [])
     }
 
     /// Takes note of the next picture; tells the time of the one before, and that of this one as it looks for now.
@@ -76,6 +80,8 @@ package struct LiveClock {
     private mutating func settle(_ picture: Arrived, before next: Arrived?) -> Int64 {
         let time = max(choose(picture, before: next), last.map { $0 + 1 } ?? 0)
         (last, lastArrival) = (time, picture.arrival)
+        sinceStamp += 1
+        if let stamp = picture.stamp { (lastStamp, sinceStamp) = (stamp, 0) }
         return time
     }
 
@@ -85,6 +91,7 @@ package struct LiveClock {
             offset = picture.stamp.map { last + interval - $0 }
             return last + interval
         }
+        learn(from: picture)
         let expected = last + interval
         if let stamp = picture.stamp, let soundOffset, abs(stamp + soundOffset - expected) <= interval / 2 {
             (offset, self.soundOffset) = (soundOffset, nil)
@@ -94,11 +101,13 @@ package struct LiveClock {
         let room = following.flatMap { 2 * ($0 - last) >= 3 * interval ? last + ($0 - last) / 2 : nil }
         if let time = plausible(picture) {
             if let following, following < time, let room { return room }
-            learn(time - last)
+            kept += 1
             return time
         }
         if let room { return min(expected, room) }
         guard let stamp = picture.stamp else { return following.map { last + ($0 - last) / 2 } ?? expected }
+        // Pictures without timestamps may have been given too much time; the clock itself is sound.
+        if let lastStamp, stamp > lastStamp, sinceStamp > 0, let offset, stamp + offset <= last { return last + 1 }
         // The clock is another one from here on. If nothing came for a while, that while has passed.
         let passed = ticksPassed(until: picture.arrival)
         let time = stamps == .besideArrival && passed > ticksPerSecond ? last + passed : expected
@@ -141,11 +150,11 @@ package struct LiveClock {
         Int64(min(max(duration / .seconds(1), 0) * Double(ticksPerSecond), 1e15).rounded())
     }
 
-    /// Takes note of a distance that timestamps gave; the usual interval is the median of the last ones.
-    private mutating func learn(_ step: Int64) {
-        kept += 1
-        steps.append(min(step, 10 * ticksPerSecond))
+    /// Takes note of the distance from one timestamp to the next.
+    private mutating func learn(from picture: Arrived) {
+        guard let stamp = picture.stamp, let lastStamp, stamp > lastStamp else { return }
+        steps.append(min((stamp - lastStamp) / (sinceStamp + 1), 10 * ticksPerSecond))
         if steps.count > 9 { steps.removeFirst() }
-        if steps.count >= 3 { interval = steps.sorted()[steps.count / 2] }
+        if steps.count >= 3 { interval = max(steps.sorted()[steps.count / 2], 1) }
     }
 }

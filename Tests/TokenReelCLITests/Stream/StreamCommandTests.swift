@@ -130,6 +130,104 @@ import TokenReel
         #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
     }
 
+    /// As on a full disk: what can't be written is told and counted, and the stream goes on once it can.
+    @Test func aSegmentThatCanNotBeWrittenIsToldOf() throws {
+        let scratch = try ScratchFolder()
+        let clip = try EndlessClip(speed: 2)
+        let running = try RunningCommand(
+            ["stream", "-", "--fps", "5", "--window", "2", "--out-dir", "tokens"], in: scratch, reading: clip.pipe)
+        func told(_ type: String) throws -> Int {
+            try StreamRecords(running.linesSoFar.joined(separator: "\n")).of(type).count
+        }
+        #expect(try running.waits { _ in try told("opened") == 1 })
+        // A folder in its place makes the sixth file impossible to name.
+        let obstacle = scratch.path("tokens/segment-00000005.safetensors")
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+        #expect(try running.waits { _ in try told("lost") >= 1 })
+        try FileManager.default.removeItem(atPath: obstacle)
+        #expect(try running.waits { _ in try told("segment") >= 8 })
+        running.signal(SIGTERM)
+        let run = try running.wait()
+        let records = try StreamRecords(run.text)
+        #expect(run.status == 143 && run.errors.hasPrefix("error: "))
+        #expect(records.segments.compactMap { $0["id"] as? Int } == Array(0..<records.segments.count))
+        // Together, what was written and what was lost are all frames.
+        let frames = records.all.compactMap { $0["frames"] as? [Int] }
+        #expect(zip(frames, frames.dropFirst()).allSatisfy { $0[1] == $1[0] })
+        #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
+    }
+
+    /// The request to hang up gives up one connection and makes another; nothing is lost or told twice, and times rise.
+    @Test func hangingUpOpensTheSourceAnew() throws {
+        let scratch = try ScratchFolder()
+        // Two servers on one port after the other, as a camera that has been restarted.
+        let port = Int.random(in: 20_000..<30_000)
+        let server = """
+            for turn in 1 2; do ffmpeg -v quiet -re -stream_loop -1 -i "$0" -c copy -f mpegts \
+                "tcp://127.0.0.1:\(port)?listen=1&listen_timeout=30000"; done
+            """
+        let sender = try RunningCommand(
+            ["-c", server, CommandRun.clip], of: URL(filePath: "/bin/bash"), in: scratch)
+        let running = try RunningCommand(
+            ["stream", "tcp://127.0.0.1:\(port)", "--fps", "5", "--window", "5", "--out-dir", "tokens"], in: scratch)
+        func told(_ isEnough: @escaping (StreamRecords) -> Bool) throws -> Bool {
+            try running.waits { isEnough(try StreamRecords($0.linesSoFar.joined(separator: "\n"))) }
+        }
+        #expect(try told { $0.segments.count >= 1 })
+        running.signal(SIGHUP)
+        #expect(try told { $0.of("opened").count == 2 })
+        let before = try StreamRecords(running.linesSoFar.joined(separator: "\n")).segments.count
+        #expect(try told { $0.segments.count >= before + 2 })
+        running.signal(SIGTERM)
+        let run = try running.wait()
+        #expect(run.status == 143, "\(run.errors)")
+        sender.signal(SIGKILL)
+        let records = try StreamRecords(run.text)
+        #expect(records.of("gap").contains { $0["reason"] as? String == "reopened" })
+        #expect(records.of("gap").allSatisfy { $0["since"] is Double || $0["since"] is NSNull })
+        #expect(records.frames.first?.first == 0)
+        #expect(zip(records.frames, records.frames.dropFirst()).allSatisfy { $0[1] == $1[0] })
+        let times = records.segments.flatMap { [$0["start"] as? Double ?? .nan, $0["end"] as? Double ?? .nan] }
+        #expect(zip(times, times.dropFirst()).allSatisfy { $0 <= $1 })
+        #expect(records.segments.compactMap { $0["id"] as? Int } == Array(0..<records.segments.count))
+        let listing = try SegmentListing(scratch.path("tokens"))
+        #expect(listing.isConsistent && listing.ids.count == records.segments.count)
+        let index = try String(contentsOfFile: scratch.path("tokens/index.jsonl"), encoding: .utf8)
+        #expect(index.contains("{\"type\":\"gap\",\"reason\":\"reopened\""))
+    }
+
+    @Test(arguments: ["sink-window", "averaged-sink", "novelty", "merging"])
+    func aMemoryIsAnOrdinaryTokenFile(_ policy: String) throws {
+        let scratch = try ScratchFolder()
+        let run = try CommandRun.tokenreel(
+            "stream", CommandRun.clip, "--fps", "4", "--out-dir", "tokens", "--memory", policy, "--memory-tokens",
+            "400",
+            in: scratch)
+        #expect(run.status == 0, "\(run.errors)")
+        let memory = try TokenSequenceFile(path: scratch.path("tokens/memory.safetensors"))
+        #expect(1...400 ~= memory.sequence.count && memory.metadata["memory"]?.contains(policy) == true)
+        #expect((memory.sequence.frameTimes.last ?? 0) > 9)
+        #expect(try CommandRun.tokenreel("inspect", "tokens/memory.safetensors", in: scratch).status == 0)
+        // The folder's next run leaves it alone, and it is no segment.
+        #expect(try SegmentListing(scratch.path("tokens")).isConsistent)
+    }
+
+    @Test(arguments: ["fresh", "frozen", "updated", "versioned"])
+    func codebooksOfSegmentsAreSharedAsAsked(_ mode: String) throws {
+        let scratch = try ScratchFolder()
+        let run = try CommandRun.tokenreel(
+            "stream", CommandRun.clip, "--fps", "10", "--window", "8", "--method", "vqtoken", "--out-dir", "tokens",
+            "--codebook-mode", mode, in: scratch)
+        #expect(run.status == 0, "\(run.errors)")
+        let listing = try SegmentListing(scratch.path("tokens"))
+        let codebooks = try listing.files.map {
+            try #require(try TokenSequenceFile(path: "\(listing.path)/\($0)").sequence.codebook).array
+        }
+        #expect(codebooks.count >= 12)
+        let last = codebooks.suffix(3)
+        #expect(Set(last).count == (mode == "fresh" || mode == "updated" ? 3 : 1))
+    }
+
     @Test func theReaderMayGoAway() throws {
         let scratch = try ScratchFolder()
         let run = try RunningCommand(
@@ -147,7 +245,9 @@ import TokenReel
         ["stream", "a", "b", "-o", "-"], ["stream", "-", "--control", "-"], ["stream", "a", "--max-disk", "1GB"],
         ["stream", "a", "--out-dir", "x", "--max-disk", "lots"], ["stream", "a", "--stall", "0"],
         ["stream", "a", "-o", "file"], ["stream", "ftp://a/b"], ["stream", "a", "--tokens", "5"],
-        ["stream", "a", "--window", "0"],
+        ["stream", "a", "--window", "0"], ["stream", "a", "--memory-tokens", "5"],
+        ["stream", "a", "--memory", "novelty", "--memory-tokens", "1"],
+        ["stream", "a", "--method", "evs", "--codebook-mode", "frozen"],
     ])
     func wrongUsageIsRefusedBeforeAnythingStarts(_ arguments: [String]) throws {
         let scratch = try ScratchFolder()

@@ -24,7 +24,7 @@ import TokenReel
         var generator = SplitMix64(state: 7)
         var told = 0
         var repairs = 0
-        for _ in 0..<Self.setting("TOKENREEL_KILLS") ?? 20 {
+        for _ in 0..<(Self.setting("TOKENREEL_KILLS") ?? 20) {
             let clip = try EndlessClip()
             let running = try RunningCommand(
                 ["stream", "-", "--fps", "25", "--window", "2", "--out-dir", folder, "--max-disk", "2MB"], in: scratch,
