@@ -3,14 +3,6 @@ internal import Dispatch
 internal import TokenCore
 internal import TokenReel
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// Streams at work, each on a thread of its own, and what is to be seen to meanwhile: signals, figures, control lines.
 struct StreamSession {
     let runs: [StreamRun]
@@ -80,7 +72,7 @@ struct StreamSession {
     }
 
     private func tellMinute() {
-        records.write("status", Self.status(of: runs))
+        records.write("status", StreamStatus.json(of: runs))
         for run in runs { run.keepMemory() }
         for line in runs.map({ $0.minute() }) where tellsMinutes { console.say(line) }
     }
@@ -88,22 +80,9 @@ struct StreamSession {
     private func writeStatus() {
         guard let statusFile else { return }
         do throws(TokenReelError) {
-            try OutputFile.write(Self.status(of: runs).text + "\n", to: statusFile, isDurable: false)
+            try OutputFile.write(StreamStatus.json(of: runs).text + "\n", to: statusFile, isDurable: false)
         } catch {
             console.report(error)
         }
-    }
-
-    /// The figures of this process and its streams.
-    static func status(of runs: [StreamRun]) -> JSONValue {
-        .object(
-            ReduceJSON.header
-                + ReduceJSON.object(
-                    .members([
-                        "pid": .integer(Int(getpid())), "time": .number(WallClock.seconds(at: .now)),
-                        "memory_bytes": ProcessMemory.currentBytes.map(JSONValue.integer),
-                        "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
-                        "streams": .array(runs.map(\.status)),
-                    ])))
     }
 }
