@@ -269,7 +269,10 @@ def encode(table, bench, cache, **_):
 
 
 # GFLOP of a frame: multiply-adds counted twice, without softmax and norms.
-TOWERS = {"siglip-so400m-patch14-384": 666, "clip-vit-large-patch14-336": 382, "siglip-base-patch16-224": 35}
+TOWERS = {
+    "siglip-so400m-patch14-384": 666, "clip-vit-large-patch14-336": 382, "siglip-base-patch16-224": 35,
+    "qwen2.5-vl-7b": 1347, "qwen3-vl-8b": 786,
+}
 
 
 def towers(table, bench, cache, **_):
@@ -283,10 +286,10 @@ def towers(table, bench, cache, **_):
             print(f"bench: making a random {name}, once", file=sys.stderr)
             quiet([*peer_script, "make", name, folder])
         for precision in [kind for kind in ("f32", "bf16") if kind in peaks]:
-            target = {"f32": "<= 0.55", "bf16": "<= 0.65"}[precision] if "so400m" in name else "< 1"
+            target = {"f32": "<= 0.55", "bf16": "<= 0.65"}[precision] if "so400m" in name or "qwen2.5" in name else "< 1"
             rounds = max(3, 60 // work)
             medians, said = table.compare(
-                f"{name}, {precision}, a frame",
+                f"{name}, {precision}, a {'group of two' if 'qwen' in name else 'frame'}",
                 lambda: in_process([bench, "tower", folder, precision, rounds]),
                 {"transformers": lambda: in_process([*peer_script, "time", folder, precision, processors, rounds])},
                 target)

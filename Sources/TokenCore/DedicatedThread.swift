@@ -1,4 +1,3 @@
-package import TokenCore
 
 #if canImport(Glibc)
     internal import Glibc

@@ -1,9 +1,9 @@
 /// How the video processors of language models choose frames: by their number and their index, not by their times.
 ///
 /// Sources: `sample_frames` of transformers' video processors, Qwen2-VL's (which Qwen2.5-VL uses) and Qwen3-VL's.
-public struct FrameSpread: Sendable, Equatable {
+public struct FrameSpread: Sendable, Equatable, Codable {
     /// How many frames to take.
-    public enum Wanted: Sendable, Equatable {
+    public enum Wanted: Sendable, Equatable, Codable {
         /// As many as this rate in frames per second gives.
         case rate(Double)
         /// That many.
@@ -11,7 +11,7 @@ public struct FrameSpread: Sendable, Equatable {
     }
 
     /// Which frames those are, `n` of `total`.
-    public enum Placement: String, Sendable, Equatable {
+    public enum Placement: String, Sendable, Equatable, Codable {
         /// `floor(i total / n)`: the first of each of equal parts; Qwen2.5-VL's.
         case partStarts = "part starts"
         /// `round(i (total - 1) / (n - 1))`, halves to even: from the first to the last frame; Qwen3-VL's.

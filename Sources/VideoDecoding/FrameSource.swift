@@ -17,6 +17,10 @@ package protocol FrameStream {
     var info: VideoInfo { get }
     /// Frames that there will be, where that is known.
     var expectedFrames: Int? { get }
+    /// Which of the video's frames those are, counted from 0, where they are chosen by number.
+    var frameIndices: [Int]? { get }
+    /// Frames per second that there will be, where that is known.
+    var sampledRate: Double? { get }
     /// What decoding took so far.
     var statistics: DecodeStatistics { get }
 

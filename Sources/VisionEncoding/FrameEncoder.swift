@@ -31,7 +31,8 @@ public protocol FrameEncoder: Sendable {
     var notices: [String] { get }
     /// Signals that ``encode(_:signals:)`` can give.
     var signals: Set<Signal> { get }
-    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for nothing.
+    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for
+    /// nothing.
     var newline: [Float]? { get }
     /// What a token file says about how the tokens came to be, besides ``name``; keys as in the file's metadata.
     var facts: [String: String] { get }

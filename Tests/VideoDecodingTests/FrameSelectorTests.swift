@@ -32,7 +32,7 @@ import VideoDecoding
 
     @Test func spreadsCountFramesOfTheRange() {
         // Twenty frames a tenth of a second apart, then as many at half the rate: indices, not times.
-        let times = (0..<40).map { Int64($0 < 20 ? 100 * $0 : 200 * $0 - 2000) }
+        let times = (0..<20).map { 100 * Int64($0) } + (0..<20).map { 2000 + 200 * Int64($0) }
         let ends = FrameSpread(.count(4), bounds: 1...9, multiple: 1, .endToEnd)
         #expect(choose(.spread(ends), times, duration: 200) == [0, 13, 26, 39])
         let starts = FrameSpread(.count(4), bounds: 1...9, multiple: 2, .partStarts)

@@ -30,7 +30,8 @@ public enum StreamMemoryPolicy: String, Sendable, CaseIterable {
 /// in which a token of the memory lies, each with its time in the stream; a frame in which none lies any more is
 /// forgotten. So plan, sizes and owners say what the memory knows of the frames it still refers to, and the weights of
 /// a token add up to less than 1 by the share of it that comes from frames which are forgotten. Both the tokens and the
-/// frames are at most as many as the memory's size.
+/// frames are at most as many as the memory's size. Vectors beside the tokens, such as Qwen3-VL's DeepStack, are not
+/// remembered.
 public struct StreamMemory: Sendable {
     /// How the stream is remembered.
     public let policy: StreamMemoryPolicy

@@ -3,7 +3,8 @@ internal import TokenCore
 internal import TokenReduction
 internal import VisionEncoding
 
-/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one before.
+/// Encodes the frames of one video in order, several groups at a time, with what follows from a group and the one
+/// before.
 struct FrameSequenceEncoder: Sendable {
     private(set) var encoder: any FrameEncoder
     /// What frames carry besides the tokens, as far as there is a way to it.
@@ -23,13 +24,8 @@ struct FrameSequenceEncoder: Sendable {
     /// Goes on with the encoder for one video.
     mutating func fit(to video: VideoOutline) throws(TokenReelError) { encoder = try encoder.fitted(to: video) }
 
-    /// Encodes frames, each as a group of its own.
-    mutating func encode(_ frames: [VideoFrame]) throws(TokenReelError) -> [EncodedFrame] {
-        try encode(groups: frames.map { [$0] })
-    }
-
     /// Encodes groups, one a thread.
-    private mutating func encode(groups: [[VideoFrame]]) throws(TokenReelError) -> [EncodedFrame] {
+    mutating func encode(groups: [[VideoFrame]]) throws(TokenReelError) -> [EncodedFrame] {
         let comparesPictures = signals.contains(.pixelChange)
         var encoded = try Parallel.map(count: groups.count, workers: workers) {
             [encoder, signals] index throws(TokenReelError) in

@@ -115,7 +115,7 @@ struct VideoEncoder {
 
 extension VideoOutline {
     /// What an open decoder knows of the frames to come.
-    init(_ decoder: VideoDecoder) {
+    init(_ decoder: any FrameStream) {
         self.init(
             width: decoder.info.width, height: decoder.info.height, frames: decoder.expectedFrames,
             frameRate: decoder.info.frameRate, sampledRate: decoder.sampledRate, frameIndices: decoder.frameIndices)

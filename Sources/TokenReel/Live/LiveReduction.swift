@@ -51,6 +51,7 @@ public struct LiveReduction: Sendable {
         try window.validate()
         _ = try RunningBudget(pipeline.request.budget, tokensPerFrame: 1, totalFrames: nil)
         let encoder = pipeline.encoder
+        let recipe = try pipeline.recipe()
         try codebook.validate(for: recipe, channels: encoder.channels)
         try memory?.validate(tokensPerFrame: encoder.rows * encoder.columns)
         try pipeline.asking(nil).rehearse(recipe)
@@ -63,32 +64,26 @@ public struct LiveReduction: Sendable {
     ///   ``TokenReelError/Code/missingSignal`` if the encoder gives nothing to compare words with, or not what the
     ///   method needs to choose by a query.
     public func check(_ query: StandingQuery) throws(TokenReelError) {
-        let recipe = try recipe
+        let recipe = try pipeline.recipe()
         var frames = FrameSequenceEncoder(try watching)
-        let encoder = pipeline.encoder
-        let size = encoder.frameSize ?? (16 * encoder.columns, 16 * encoder.rows)
+        let size = pipeline.encoder.frameSize ?? (16 * pipeline.encoder.columns, 16 * pipeline.encoder.rows)
+        try frames.fit(to: VideoOutline(width: size.width, height: size.height))
         let black = VideoFrame(
             width: size.width, height: size.height, pixels: [UInt8](repeating: 0, count: size.width * size.height * 3),
             pts: MediaTime(ticks: 0, timeBase: .one))
         var builder = GridBuilder(limits: pipeline.decodeOptions.limits)
-        var waiting = [black]
+        var waiting = [try frames.encoder.fitted(black)]
         try frames.encode(&waiting, into: &builder)
-        let grid = try builder.finish(from: encoder)
+        let grid = try builder.finish(from: frames.encoder)
         _ = try recipe.reduce(grid, pipeline.request(for: [query], about: grid))
-    }
-
-    var recipe: Recipe {
-        get throws(TokenReelError) {
-            try RecipeRegistry.recipe(named: pipeline.method, parameters: pipeline.parameters)
-        }
     }
 
     /// The pipeline with all signals that its method may come to need: a query may be added at any time.
     var watching: Pipeline {
         get throws(TokenReelError) {
             var watching = pipeline
-            let stages = try RecipeRegistry.descriptor(named: pipeline.method).stages
-            watching.signals.formUnion(stages.reduce(try recipe.needs) { $0.union($1.kind == .prune ? $1.needs : []) })
+            let pruners = try pipeline.recipes.descriptor(named: pipeline.method).stages.filter { $0.kind == .prune }
+            watching.signals.formUnion(pruners.reduce(try pipeline.recipe().needs) { $0.union($1.needs) })
             return watching
         }
     }

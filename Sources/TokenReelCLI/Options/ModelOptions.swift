@@ -24,7 +24,7 @@ struct PixelBudgetArgument: ExpressibleByArgument {
 struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A Hugging Face checkpoint folder: CLIP, SigLIP, LLaVA-OneVision or Qwen-VL. (default: the built-in encoder)",
+            "A Hugging Face folder: CLIP, SigLIP, LLaVA-OneVision, Qwen-VL. (default: the built-in encoder)",
             valueName: "folder"))
     var model: String?
 

@@ -72,7 +72,7 @@ class Model:
         return Stream(self._handle, encoded(options))
 
     def segments(
-        self, frames: Iterable[tuple[Any, float]], **options: Unpack[StreamOptions]
+        self, frames: Iterable[tuple[Any, float]], /, **options: Unpack[StreamOptions]
     ) -> Iterator[Result]:
         """The segments of a stream of frames with their seconds, each as soon as it is finished."""
         with self.stream(**options) as stream:

@@ -19,8 +19,10 @@ class CallOptions(TypedDict, total=False):
     keep: float | None
     tokens: int | None
     per_frame: int | None
+    grid_preserving: bool
     codebook: int | str | None
     order: str
+    positions: str
     quantize: str | None
     grid_preserving: bool
     positions: str
@@ -60,6 +62,8 @@ class ModelOptions(CallOptions, total=False):
     space: str | None
     saliency: str | None
     precision: str | None
+    least_pixels: int | None
+    most_pixels: int | None
     grid: tuple[int, int] | None
     query: str | None
 

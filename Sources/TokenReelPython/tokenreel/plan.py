@@ -38,7 +38,7 @@ class Plan:
 
         return scipy.sparse.csr_array((self.weights, self.sources, self.offsets), shape=self.shape)
 
-    def torch(self, device: Any = None) -> torch.Tensor:
+    def to_torch(self, device: Any = None) -> torch.Tensor:
         """The plan as a sparse matrix of torch in compressed rows, [N, T * H * W]."""
         import torch
 

@@ -23,6 +23,8 @@ enum DecodeMessage {
     struct Opening: Codable, Sendable {
         let info: VideoInfo
         let expectedFrames: Int?
+        let frameIndices: [Int]?
+        let sampledRate: Double?
         let statistics: DecodeStatistics
     }
 

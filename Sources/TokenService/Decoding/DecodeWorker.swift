@@ -38,7 +38,9 @@ public enum DecodeWorker {
             send(
                 .opened(
                     .init(
-                        info: decoder.info, expectedFrames: decoder.expectedFrames, statistics: decoder.statistics)))
+                        info: decoder.info, expectedFrames: decoder.expectedFrames,
+                        frameIndices: decoder.frameIndices, sampledRate: decoder.sampledRate,
+                        statistics: decoder.statistics)))
             while let frame = try decoder.next() { send(.frame(frame)) }
             send(.finished(decoder.statistics))
         } catch {

@@ -52,6 +52,8 @@ struct WorkerVideo: FrameSource {
 private final class WorkerFrames: FrameStream {
     let info: VideoInfo
     let expectedFrames: Int?
+    let frameIndices: [Int]?
+    let sampledRate: Double?
     private(set) var statistics: DecodeStatistics
     private let child: ChildProcess
     /// Stays until the process has read it.
@@ -70,6 +72,8 @@ private final class WorkerFrames: FrameStream {
         }
         info = opening.info
         expectedFrames = opening.expectedFrames
+        frameIndices = opening.frameIndices
+        sampledRate = opening.sampledRate
         statistics = opening.statistics
     }
 

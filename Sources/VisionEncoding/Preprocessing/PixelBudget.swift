@@ -2,8 +2,8 @@ public import TokenCore
 
 /// The size that a Qwen-VL processor brings the frames of a video to: near their own, in whole tokens, within a budget.
 ///
-/// Source: `smart_resize` and `resize` of transformers' Qwen2-VL and Qwen3-VL video processors, with Python's rounding of
-/// halves to even.
+/// Source: `smart_resize` and `resize` of transformers' Qwen2-VL and Qwen3-VL video processors, with Python's rounding
+/// of halves to even.
 public struct PixelBudget: Sendable, Equatable {
     /// What the pixels are counted over.
     public enum Scope: String, Sendable, Equatable {
@@ -21,7 +21,8 @@ public struct PixelBudget: Sendable, Equatable {
     public var tokenSide: Int
     /// Frames that one token covers.
     public var framesPerToken: Int
-    /// The processor's `max_video_tokens` where it sets `cap_pixels_per_frame`; nil, its default, leaves frames uncapped.
+    /// The processor's `max_video_tokens` where it sets `cap_pixels_per_frame`; nil, its default, leaves frames
+    /// uncapped.
     ///
     /// They are tokens of a video for the scope of a frame, and tokens of a frame for the scope of a video.
     public var cappedTokens: Int?

@@ -145,11 +145,11 @@ class ReducingTests(unittest.TestCase):
         brain = tensor.bfloat16()
         numpy.testing.assert_array_equal(self.model.reduce(brain).tokens, self.model.reduce(brain.float()).tokens)
 
-        tokens = self.result.torch()
+        tokens = self.result.to_torch()
         self.assertEqual(tokens.data_ptr(), self.result.tokens.ctypes.data)
         plan = self.result.plan
         torch.testing.assert_close(plan.apply(tensor), tokens)
-        torch.testing.assert_close(plan.torch() @ tensor.reshape(384, 32), tokens)
+        torch.testing.assert_close(plan.to_torch() @ tensor.reshape(384, 32), tokens)
         self.assertEqual(plan.apply(brain).dtype, torch.bfloat16)
         torch.testing.assert_close(plan.apply(brain).float(), tokens, atol=0.05, rtol=0.05)
         features = tensor.clone().requires_grad_()

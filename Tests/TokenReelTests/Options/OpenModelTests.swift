@@ -16,7 +16,7 @@ import VideoDecoding
         let pipeline = try pipeline(
             """
             {"method": "evs", "per_frame": 5, "fps": 2.5, "start": 1, "end": 9.5, "stream": 1, "threads": 3, "grid": [4, 6],
-             "as_published": true, "allow_substitute": true, "order": "prefix", "max_pixels": 1000, "max_frames": 10,
+             "as_published": true, "allow_substitute": true, "order": "prefix", "positions": "vllm", "grid_preserving": true, "max_pixels": 1000, "max_frames": 10,
              "max_bytes": 5000000000, "max_grid_bytes": 70, "max_seconds": 1.5, "window": 9, "max_latency": 2.5,
              "measure": false, "source_name": "a clip"}
             """)
@@ -27,7 +27,8 @@ import VideoDecoding
         #expect(pipeline.decodeOptions.threads == 3 && pipeline.request.workers == 3)
         #expect(pipeline.encoder.rows == 4 && pipeline.encoder.columns == 6)
         #expect(pipeline.request.asPublished && pipeline.request.allowSubstitute)
-        #expect(pipeline.request.order == .prefix)
+        #expect(pipeline.request.order == .prefix && pipeline.request.isGridPreserving)
+        #expect(pipeline.positionRule == .vllm)
         #expect(pipeline.window == StreamWindow(frames: 9, seconds: 2.5))
         #expect(!pipeline.measuresQuality)
         let limits = pipeline.decodeOptions.limits
@@ -73,5 +74,10 @@ import VideoDecoding
         let siglip = TinyCheckpoints.path("siglip")
         let settings = "\"layer\": -2, \"space\": \"tower\", \"saliency\": \"none\", \"precision\": \"f32\""
         #expect(try pipeline("{\"model\": \"\(siglip)\", \(settings)}").encoder.facts["space"] == "tower")
+        let qwen = TinyCheckpoints.path("qwen3-vl-bf16")
+        guard case .spread = try pipeline("{\"model\": \"\(qwen)\"}").decodeOptions.sampling else {
+            Issue.record("a Qwen model takes frames by a rule of its own")
+            return
+        }
     }
 }

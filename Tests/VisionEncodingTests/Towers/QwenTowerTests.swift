@@ -211,6 +211,11 @@ private let tolerance: Float = 1e-5
         let third = try QwenTower(try TowerFixture("qwen3-vl-bf16").folder)
         #expect(third.facts["family"] == "qwen3-vl" && third.facts["tokens_per_second"] == nil)
         #expect(throws: TokenReelError.self) { try third.fitted(to: VideoOutline(width: 40, height: 24)) }
+        let (boundless, _) = try self.tower("qwen2.5-vl-bf16") { $0.mostPixels = 1 << 40 }
+        let error = #expect(throws: TokenReelError.self) {
+            try boundless.fitted(to: VideoOutline(width: 8192, height: 4320, frames: 2))
+        }
+        #expect(error?.code == .limitExceeded)
     }
 
     // MARK: Refusals
