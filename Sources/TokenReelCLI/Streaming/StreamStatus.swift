@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import TokenCore
 internal import TokenReel
 internal import VideoDecoding
