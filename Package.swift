@@ -102,7 +102,9 @@ let package = Package(
         tests("TokenReduction", ["TensorOps"], exclude: ["Fixtures"]),
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"]),
         tests(
-            "TokenService", ["TokenReelServe", "TokenReel", "TokenReduction", "TokenCore"], exclude: ["drop-video.py"]),
+            "TokenService",
+            ["TokenReelServe", "TokenReelCLI", "TokenReel", "VideoDecoding", "TokenReduction", "TokenCore"],
+            exclude: ["drop-video.py"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]

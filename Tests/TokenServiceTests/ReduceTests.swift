@@ -1,7 +1,10 @@
 import Foundation
 import TestSupport
 import Testing
+import TokenCore
+import TokenReduction
 import TokenReel
+import VideoDecoding
 
 @Suite struct ReduceTests {
     private static let service = Result { try RunningService() }
@@ -115,6 +118,14 @@ import TokenReel
         } else {
             #expect(answer.status == 406 && answer.problem == "not-acceptable")
         }
+    }
+
+    @Test func theCommandBecomesTheService() throws {
+        let command = RunningService.executable.deletingLastPathComponent().appending(path: "tokenreel")
+        let service = try RunningService(command, ["serve"])
+        #expect(try service.ask("GET", "/healthz").text == "{\"status\":\"ok\"}")
+        service.terminate()
+        #expect(service.wait() == 0)
     }
 
     @Test func requestsCanFollowEachOtherOnOneConnection() throws {
