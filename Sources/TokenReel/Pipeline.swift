@@ -191,7 +191,8 @@ public struct Pipeline: Sendable {
     /// Blocks, as ``reduce(_:progress:)`` does.
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
-    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
+    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput
+    {
         try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 

@@ -69,7 +69,7 @@ public struct LiveReduction: Sendable {
 
     var recipe: Recipe {
         get throws(TokenReelError) {
-            try RecipeRegistry.recipe(named: pipeline.method, parameters: pipeline.parameters)
+            try pipeline.recipe()
         }
     }
 
@@ -77,7 +77,7 @@ public struct LiveReduction: Sendable {
     var watching: Pipeline {
         get throws(TokenReelError) {
             var watching = pipeline
-            let stages = try RecipeRegistry.descriptor(named: pipeline.method).stages
+            let stages = try pipeline.recipes.descriptor(named: pipeline.method).stages
             watching.signals.formUnion(stages.reduce(try recipe.needs) { $0.union($1.kind == .prune ? $1.needs : []) })
             return watching
         }

@@ -1,0 +1,53 @@
+import Foundation
+import TokenReel
+
+/// Follows a camera and tells of every segment as soon as it is finished, until Ctrl-C or for a number of seconds.
+///
+/// usage: FollowCamera SOURCE [SECONDS]     SOURCE: /dev/video0, rtsp://…, - for standard input, or a file
+@main struct FollowCamera {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 2 || arguments.count == 3 else {
+            print("usage: FollowCamera SOURCE [SECONDS]")
+            exit(64)
+        }
+        var pipeline = try Pipeline()
+        pipeline.request.budget = .ratio(0.05)
+        var options = LiveOptions()
+        options.sampleRate = 4
+
+        let source = try LiveSource(arguments[1])
+        let video = try LiveVideo(source, options: options)
+        let control = LiveControl()
+        let stop = finishOnInterrupt(control)
+        defer { stop.cancel() }
+        if arguments.count == 3, let seconds = Double(arguments[2]) {
+            Task {
+                try await Task.sleep(for: .seconds(seconds))
+                control.finish()
+            }
+        }
+        for try await event in LiveReduction(pipeline).events(of: video, control: control) {
+            switch event {
+            case .opened(let info, let attempt):
+                print("\(source.name): \(info.codec) \(info.width)x\(info.height), attempt \(attempt)")
+            case .segment(let segment):
+                let times = segment.sequence.frameTimes
+                print(
+                    "segment \(segment.id): \(times.first ?? 0) to \(times.last ?? 0) s, "
+                        + "\(segment.tokensIn) tokens -> \(segment.sequence.count)")
+            case .gap(let gap): print("no picture: \(gap.detail)")
+            }
+        }
+        print("\(control.statistics.framesSampled) frames, \(control.statistics.framesDropped) dropped")
+    }
+
+    /// The first Ctrl-C commits what is open and ends the loop; memory does not grow however long it runs.
+    private static func finishOnInterrupt(_ control: LiveControl) -> any DispatchSourceSignal {
+        signal(SIGINT, SIG_IGN)
+        let interrupt = DispatchSource.makeSignalSource(signal: SIGINT)
+        interrupt.setEventHandler { control.finish() }
+        interrupt.resume()
+        return interrupt
+    }
+}
