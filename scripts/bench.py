@@ -6,13 +6,18 @@ loading the test data. All sides may use all cores.
 """
 
 import argparse
+import concurrent.futures
+import http.client
 import json
 import os
 import shutil
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -243,10 +248,16 @@ def methods(table, bench, **_):
     print("    (1) not run here: measured once on another machine, one thread; both sides the best of three")
 
 
-def encode(table, bench, cache, **_):
+def short_clip(cache):
+    """The first ten seconds of the long one."""
     clip = cache / "720p-short.mp4"
     if not clip.exists():
         quiet(["ffmpeg", "-v", "error", "-y", "-i", long_clip(cache), "-t", "10", "-c", "copy", clip])
+    return clip
+
+
+def encode(table, bench, cache, **_):
+    clip = short_clip(cache)
     medians, said = table.compare("", lambda: in_process([bench, "encode", clip]), {})
     alone, _ = table.compare(
         "", lambda: processor(["ffmpeg", "-v", "error", "-threads", 1, "-i", clip, "-f", "null", "-"]), {})
@@ -258,7 +269,10 @@ def encode(table, bench, cache, **_):
 
 
 # GFLOP of a frame: multiply-adds counted twice, without softmax and norms.
-TOWERS = {"siglip-so400m-patch14-384": 666, "clip-vit-large-patch14-336": 382, "siglip-base-patch16-224": 35}
+TOWERS = {
+    "siglip-so400m-patch14-384": 666, "clip-vit-large-patch14-336": 382, "siglip-base-patch16-224": 35,
+    "qwen2.5-vl-7b": 1347, "qwen3-vl-8b": 786,
+}
 
 
 def towers(table, bench, cache, **_):
@@ -272,10 +286,10 @@ def towers(table, bench, cache, **_):
             print(f"bench: making a random {name}, once", file=sys.stderr)
             quiet([*peer_script, "make", name, folder])
         for precision in [kind for kind in ("f32", "bf16") if kind in peaks]:
-            target = {"f32": "<= 0.55", "bf16": "<= 0.65"}[precision] if "so400m" in name else "< 1"
+            target = {"f32": "<= 0.55", "bf16": "<= 0.65"}[precision] if "so400m" in name or "qwen2.5" in name else "< 1"
             rounds = max(3, 60 // work)
             medians, said = table.compare(
-                f"{name}, {precision}, a frame",
+                f"{name}, {precision}, a {'group of two' if 'qwen' in name else 'frame'}",
                 lambda: in_process([bench, "tower", folder, precision, rounds]),
                 {"transformers": lambda: in_process([*peer_script, "time", folder, precision, processors, rounds])},
                 target)
@@ -295,6 +309,53 @@ def memory(table, tokenreel, cache, **_):
             "< 250 MB" if minutes == 10 else "")
 
 
+def live(table, tokenreel, cache, **_):
+    """720p at 30 frames a second, sampled at 5, at the pace of a camera: one from a file, four over connections."""
+    clip, seconds = long_clip(cache), 60
+    window = 32 / 5
+    for count in (1, 4):
+        senders, sources = [], [clip]
+        if count > 1:
+            ports = [free_port() for _ in range(count)]
+            sources = [f"tcp://127.0.0.1:{port}" for port in ports]
+            senders = [
+                subprocess.Popen(
+                    ["ffmpeg", "-v", "quiet", "-re", "-i", clip, "-c", "copy", "-f", "mpegts",
+                     f"tcp://127.0.0.1:{port}?listen=1"], stdin=subprocess.DEVNULL)
+                for port in ports]
+        shutil.rmtree(cache / "live", ignore_errors=True)
+        status = cache / "live.json"
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [tokenreel, "stream", *sources, "--realtime", "--fps", "5", "--out-dir", cache / "live",
+             "--status-file", status, "-q"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        for sender in senders:
+            sender.kill()
+            sender.wait()
+        streams = json.loads(status.read_text())["streams"]
+        name = f"{count} stream{'s' if count > 1 else ''} of 720p30 sampled at 5 fps"
+        busy = (usage.ru_utime + usage.ru_stime) / wall
+        table.row(f"{name}, cores busy", "", f"{busy:.3f}", "", "", "< 0.333" if count == 1 else "< 2")
+        slowest = max(stream["latency"]["p95"] for stream in streams)
+        table.row("    frame to committed token, p95", "", f"{slowest:.2f} s", "", "", f"< {window + 0.15:.2f} s")
+        working = max(stream["writing"]["p95"] for stream in streams)
+        table.row("    of this from a segment's end to its file, p95", "", f"{working * 1000:.0f} ms", "", "", "< 150 ms")
+        seen = min(stream["seconds"] for stream in streams)
+        dropped = sum(stream["frames"]["dropped"] for stream in streams)
+        table.row(f"    of {wall:.0f} s seen, frames dropped", "", f"{seen:.0f} s, {dropped}", "", "", "all, 0")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def meaning(table, bench, **_):
     videos = SHARED / "videos"
     if not (videos / "truth").exists():
@@ -304,6 +365,48 @@ def meaning(table, bench, **_):
     for name, value in json.loads(quiet([bench, "meaning", videos])).items():
         target = next((target for start, target in targets.items() if name.startswith(start)), "")
         table.row(f"built-in encoder, {name}", "", f"{value:.2f}", "", "", target)
+
+
+def service(table, tokenreel, cache, **_):
+    """Uploads to the service against the same files given to the command, with as many jobs of one thread each."""
+    count, jobs = 64, os.cpu_count()
+    clip = short_clip(cache)
+    folder = cache / "uploads"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number in range(count):
+        os.link(clip, folder / f"{number}.mp4")
+    options = ["--jobs", jobs, "--threads", 1]
+    command = [tokenreel, "reduce", folder, "--out-dir", cache / "reduced", "-q", *options]
+    server = subprocess.Popen(
+        [str(part) for part in [tokenreel, "serve", "--port", 0, "--log-level", "error", *options]],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        address = urllib.parse.urlsplit(server.stdout.readline().strip()).netloc
+        body = clip.read_bytes()
+
+        def upload(_):
+            connection = http.client.HTTPConnection(address)
+            connection.request("POST", "/v1/reduce", body)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                sys.exit(f"bench: the service answered {answer.status}: {answer.read()}")
+            return len(answer.read())
+
+        def uploads():
+            start = time.perf_counter()
+            with concurrent.futures.ThreadPoolExecutor(count) as pool:
+                list(pool.map(upload, range(count)))
+            return time.perf_counter() - start, {}
+
+        table.compare(
+            f"{count} uploads of 10 s of 720p at once", uploads,
+            {f"tokenreel reduce --jobs {jobs}": lambda: whole_process(command)}, "<= 1.25")
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder)
+        shutil.rmtree(cache / "reduced", ignore_errors=True)
 
 
 def build(table, cache, **_):
@@ -316,8 +419,10 @@ def build(table, cache, **_):
     shutil.rmtree(scratch)
 
 
-PARTS = {part.__name__: part for part in (decode, kmeans, methods, encode, memory, meaning, towers, build)}
-DEFAULT = [name for name in PARTS if name not in ("towers", "build")]
+PARTS = {
+    part.__name__: part
+    for part in (decode, kmeans, methods, encode, memory, live, meaning, towers, service, build)}
+DEFAULT = [name for name in PARTS if name not in ("towers", "service", "build")]
 
 
 def main():

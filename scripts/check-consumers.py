@@ -26,7 +26,7 @@ from safetensors import safe_open
 from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Samples"))
-from consume_transformers import PATHS, model_inputs, prompt_ids  # noqa: E402
+from consume_transformers import PATHS, llava_inputs, text_ids  # noqa: E402
 from token_file import read_tokens  # noqa: E402
 
 PROMPT = "w4 w5 w6"
@@ -75,10 +75,11 @@ def pixel_values(checkpoint: str, pictures: list[np.ndarray]) -> dict[str, torch
 def compare(checkpoint: str, path: str, clip: str | None = None) -> dict[str, float]:
     model = LlavaOnevisionForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
     tokens = read_tokens(path, "pt", checkpoint)
-    ids = prompt_ids(AutoTokenizer.from_pretrained(checkpoint), PROMPT, model.config.video_token_id, len(tokens))
+    text = text_ids(AutoTokenizer.from_pretrained(checkpoint), PROMPT, "llava-onevision")
+    ids = llava_inputs(model, text, tokens, PATHS[0])["input_ids"]
 
     def spliced(tokens: torch.Tensor, way: str) -> torch.Tensor:
-        return model(**model_inputs(model, ids, tokens, way)).logits
+        return model(**llava_inputs(model, text, tokens, way)).logits
 
     logits, other = [spliced(tokens, way) for way in PATHS]
 

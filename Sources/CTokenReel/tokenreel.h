@@ -11,26 +11,32 @@
  *         tokenreel_string_free(error);
  *     }
  *
- * Handles. What tokenreel_open and its kin hand out is a number behind a pointer type: never NULL, never used twice in a
- * process. A handle that was freed, or never was one, is an error like any other, and freeing it, or NULL, does nothing.
+ * Handles. What tokenreel_open and its kin hand out is a number behind a pointer type: never NULL, never used twice in
+ * a process. A handle that was freed, or never was one, is an error like any other, and freeing it, or NULL, does
+ * nothing.
  *
- * Threads. Every function may be called from every thread at any time, with the same handles too. Freeing a handle while
- * another thread works with it is fine: the object goes when the work is done. Calls block; only those that take a
- * cancellation, and tokenreel_stream_push and tokenreel_stream_poll, take long.
+ * Threads. Every function may be called from every thread at any time, with the same handles too. Freeing a handle
+ * while another thread works with it is fine: the object goes when the work is done. Calls block; only those that take
+ * a cancellation, and tokenreel_stream_push and tokenreel_stream_poll, take long.
  *
  * Errors. A call returns TOKENREEL_OK or the kind of failure. Where `error` is not NULL it is set to NULL, or to a JSON
- * object with the members code, subject, found, allowed, remedy and message, which tokenreel_string_free takes back; its
- * "code" is the stable name of the failure, its "message" one line that says all of it. Results behind pointers are set to
- * NULL, or for a tensor to zeros, when a call fails. Only memory that isn't what it is said to be can crash: a pointer that
- * is neither NULL nor valid, a shape that reaches beyond the numbers.
+ * object with the members code, subject, found, allowed, remedy and message, which tokenreel_string_free takes back;
+ * its "code" is the stable name of the failure, its "message" one line that says all of it. Results behind pointers are
+ * set to NULL, or for a tensor to zeros, when a call fails. Only memory that isn't what it is said to be can crash: a
+ * pointer that is neither NULL nor valid, a shape that reaches beyond the numbers.
  *
- * Options are a JSON object; NULL stands for {}. Names are those of the command's long options with _ for -, "set" is an
- * object, and times are seconds:
+ * Options are a JSON object; NULL stands for {}. Names are those of the command's long options with _ for -, "set" is
+ * an object, and times are seconds:
  *
  *     model query_model layer space saliency precision grid                which model, for tokenreel_open only
- *     method set keep tokens per_frame codebook order quantize             what is kept, and how
+ *     least_pixels most_pixels                                             Qwen-VL's own resizing, likewise
+ *     method set keep tokens per_frame grid_preserving codebook            what is kept, and how
+ *     order positions quantize
+ *     grid_preserving positions
  *     query query_image query_embedding as_published allow_substitute
  *     fps frames keyframes start end stream source_name                    what is taken from a video
+ *     window max_latency                                                   how much is looked at at once, see streams
+ *     measure                                                              false: no figures of quality
  *     threads max_pixels max_frames max_bytes max_grid_bytes max_seconds   what it may cost
  *
  * Options of a call stand above those that the model was opened with; null takes one of those back.
@@ -51,6 +57,7 @@ extern "C" {
 
 /* What a call returns. Kinds of failure may be added. */
 enum {
+    TOKENREEL_END = -1,              /* no failure: a stream is over */
     TOKENREEL_OK = 0,
     TOKENREEL_INVALID_ARGUMENT = 1,  /* an option or argument makes no sense */
     TOKENREEL_UNREADABLE_INPUT = 2,  /* the input can't be opened or is not what it claims to be */
@@ -82,6 +89,7 @@ enum {
 typedef int32_t tokenreel_status;
 typedef struct tokenreel_model tokenreel_model;
 typedef struct tokenreel_result tokenreel_result;
+typedef struct tokenreel_stream tokenreel_stream;
 typedef struct tokenreel_cancellation tokenreel_cancellation;
 
 /* Numbers in memory with a name. */
@@ -135,6 +143,35 @@ tokenreel_status tokenreel_reduce_tensors(
 /* Reads a file of reduced tokens. */
 tokenreel_status tokenreel_read_file(const char *path, tokenreel_result **result, char **error);
 
+/* -- Streams -- */
+
+/* Frames that come one by one, for as long as they come. A segment is finished as soon as no later frame can change it,
+ * or when `window` frames (32) or `max_latency` seconds wait; then it is reduced like a video of its own. Work goes on
+ * in a thread of the stream's; freeing the stream ends it, and what waits is lost.
+ */
+tokenreel_status tokenreel_stream_open(
+    tokenreel_model *model, const char *options, tokenreel_stream **stream, char **error);
+
+/* Hands over a frame: `height` rows of `width` pixels, red, green and blue bytes, `stride` bytes from one row to the
+ * next (0: 3 * width), shown at `seconds`, which rise from frame to frame. The frame is copied. While four frames wait
+ * to be encoded, so does the call. Fails once the stream's work has failed.
+ */
+tokenreel_status tokenreel_stream_push(
+    tokenreel_stream *stream, const uint8_t *pixels, int32_t width, int32_t height, int64_t stride, double seconds,
+    char **error);
+
+/* No frame follows; those that wait make up the last segments. */
+tokenreel_status tokenreel_stream_finish(tokenreel_stream *stream, char **error);
+
+/* The next finished segment, as a result of its own: "positions" count frames from the segment's first, "timestamps"
+ * and "frame_times" are those that were pushed. Waits for it up to `timeout` seconds, or for ever if they are negative.
+ * None in time: TOKENREEL_OK, and *result is NULL. After the last: TOKENREEL_END, or what made the work fail. Finished
+ * segments wait in memory until they are polled.
+ */
+tokenreel_status tokenreel_stream_poll(
+    tokenreel_stream *stream, double timeout, tokenreel_result **result, char **error);
+void tokenreel_stream_free(tokenreel_stream *stream);
+
 /* -- Results -- */
 
 /* The tensors of a result are those of a token file, tokens in F32; they stay where they are until the result is freed.
@@ -146,8 +183,9 @@ tokenreel_status tokenreel_result_tensor(
 tokenreel_status tokenreel_result_find(
     tokenreel_result *result, const char *name, tokenreel_tensor *tensor, char **error);
 
-/* The strings of a token file, and the figures of `tokenreel reduce --json` (null for a file that was read), as one JSON
- * object {"metadata": {...}, "report": {...}}; stays until the result is freed. NULL if it is no result.
+/* The strings of a token file, and the figures of `tokenreel reduce --json` (of a segment its place in the stream; null
+ * for a file that was read), as one JSON object {"metadata": {...}, "report": {...}}; stays until the result is freed.
+ * NULL if it is no result.
  */
 const char *tokenreel_result_description(tokenreel_result *result);
 

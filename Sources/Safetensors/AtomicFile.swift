@@ -49,9 +49,12 @@ package struct AtomicFile: ~Copyable {
     }
 
     /// Syncs the bytes, gives the file its name, and syncs the folder so that the name survives a power cut.
-    package consuming func commit() throws(TokenReelError) {
+    ///
+    /// - Parameter isDurable: Whether to sync; what is written every second need not outlive the system.
+    package consuming func commit(isDurable: Bool = true) throws(TokenReelError) {
         guard let temporary else { return }
-        guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw Self.failure(path) }
+        guard !isDurable || fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw Self.failure(path) }
+        guard isDurable else { return }
         let folder = open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folder >= 0 {
             fsync(folder)

@@ -64,7 +64,8 @@ public final class SafetensorsFile: Sendable {
             tensors = header.tensors
             let data = UnsafeMutableRawBufferPointer(mutating: memory)[start...]
             contents = tensors.mapValues { entry in
-                let span = UnsafeMutableRawBufferPointer(rebasing: data[start + entry.span.lowerBound..<start + entry.span.upperBound])
+                let span = UnsafeMutableRawBufferPointer(
+                    rebasing: data[start + entry.span.lowerBound..<start + entry.span.upperBound])
                 return TensorBuffer(adopting: span.bindMemory(to: UInt8.self)) { withExtendedLifetime(bytes) {} }
             }
         } catch {

@@ -1,3 +1,4 @@
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -38,6 +39,21 @@ package struct DedicatedThread: ~Copyable {
 
     /// Lets the work end on its own.
     package consuming func detach() { pthread_detach(thread) }
+
+    /// Does blocking work on a thread of its own while the task waits.
+    package static func outcome<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(TokenReelError) -> Value
+    ) async -> Result<Value, TokenReelError> {
+        await withCheckedContinuation { continuation in
+            DedicatedThread {
+                do throws(TokenReelError) {
+                    continuation.resume(returning: .success(try work()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }.detach()
+        }
+    }
 
     private static func run(_ work: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         if let work { Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body() }

@@ -1,9 +1,9 @@
 /// How the video processors of language models choose frames: by their number and their index, not by their times.
 ///
 /// Sources: `sample_frames` of transformers' video processors, Qwen2-VL's (which Qwen2.5-VL uses) and Qwen3-VL's.
-public struct FrameSpread: Sendable, Equatable {
+public struct FrameSpread: Sendable, Equatable, Codable {
     /// How many frames to take.
-    public enum Wanted: Sendable, Equatable {
+    public enum Wanted: Sendable, Equatable, Codable {
         /// As many as this rate in frames per second gives.
         case rate(Double)
         /// That many.
@@ -11,7 +11,7 @@ public struct FrameSpread: Sendable, Equatable {
     }
 
     /// Which frames those are, `n` of `total`.
-    public enum Placement: String, Sendable, Equatable {
+    public enum Placement: String, Sendable, Equatable, Codable {
         /// `floor(i total / n)`: the first of each of equal parts; Qwen2.5-VL's.
         case partStarts = "part starts"
         /// `round(i (total - 1) / (n - 1))`, halves to even: from the first to the last frame; Qwen3-VL's.
@@ -35,6 +35,11 @@ public struct FrameSpread: Sendable, Equatable {
         self.placement = placement
     }
 
+    /// The rate that is wanted, if it is one.
+    public var rate: Double? { if case .rate(let rate) = wanted { rate } else { nil } }
+    /// The number that is wanted, if it is one.
+    public var count: Int? { if case .count(let count) = wanted { count } else { nil } }
+
     /// The number of frames of `total` at `rate` frames per second; at least 1 where there are any, and never more than
     /// there are, where the originals refuse or repeat frames.
     public func count(of total: Int, rate: Double) -> Int {
@@ -42,7 +47,7 @@ public struct FrameSpread: Sendable, Equatable {
         var count: Int
         switch wanted {
         case .count(let asked):
-            count = Int((Double(asked) / Double(multiple)).rounded(.toNearestOrEven)) * multiple
+            count = Int((Double(min(asked, total + multiple)) / Double(multiple)).rounded(.toNearestOrEven)) * multiple
         case .rate(let asked):
             let most = min(bounds.upperBound, total) / multiple * multiple
             let exact = min(max(Double(total) / rate * asked, 0), Double(Int32.max))

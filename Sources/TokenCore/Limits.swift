@@ -2,7 +2,7 @@
 ///
 /// The defaults fit 8K video of any practical length at a low sampling rate, and stop a small file that unpacks into
 /// gigabytes. A service lets a request lower them, never raise them.
-public struct Limits: Sendable, Equatable {
+public struct Limits: Sendable, Equatable, Codable {
     /// Pixels of one decoded picture.
     ///
     /// 2^25 fits 7680 x 4320.

@@ -27,7 +27,7 @@ extension MediaTime: Comparable {
 }
 
 /// A fraction of two 32-bit integers with a positive denominator, as containers write rates and time bases.
-public struct Rational: Sendable, Hashable {
+public struct Rational: Sendable, Hashable, Codable {
     /// Upper term.
     public let numerator: Int32
     /// Lower term, at least 1.

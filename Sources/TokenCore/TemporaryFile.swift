@@ -19,6 +19,7 @@ package final class TemporaryFile: Sendable {
         var template = Array("\(folder)/tokenreel-XXXXXX".utf8CString)
         descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw Self.failure() }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         unlink(template)
     }
 

@@ -144,7 +144,8 @@ public struct TokenGrid: Sendable {
                 return TokenMap(
                     layers: map.layers,
                     values: layers.flatMap { map.values[$0 + tokens.lowerBound..<$0 + tokens.upperBound] })
-            }, newline: newline)
+            }, newline: newline,
+            deepstack: deepstack.map { $0.sharing(scaled(by: shape.channels)) })
     }
 
     /// The frame, row and column of a token.

@@ -1,9 +1,9 @@
 /// What went wrong, in terms a user can act on: what was found, what is allowed and which option changes it.
-public struct TokenReelError: Error, Sendable, Equatable {
+public struct TokenReelError: Error, Sendable, Equatable, Codable {
     /// The kind of failure.
     ///
     /// New kinds may be added; compare codes, don't switch over them exhaustively.
-    public struct Code: Hashable, Sendable, CustomStringConvertible {
+    public struct Code: Hashable, Sendable, Codable, CustomStringConvertible {
         /// The stable name used in JSON output, such as `limit-exceeded`.
         public let name: String
 

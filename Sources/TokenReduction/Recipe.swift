@@ -32,17 +32,22 @@ public struct Recipe: Sendable {
     ///   query of another width, or `asPublished` for a recipe of our own; `missingSignal` if the grid lacks what the
     ///   recipe needs; `cancelled`.
     public func reduce(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> Reduction {
-        let count = try request.budget.count(frames: grid.shape.frames, tokensPerFrame: grid.shape.tokensPerFrame)
-        return try reduce(grid, request, count: count)
+        var codebooks = StreamHasher(.fresh)
+        return try reduce(
+            grid, request, count: request.count(of: grid.shape), segments: nil, codebooks: &codebooks)
     }
 
     /// Reduces a grid to `count` tokens, which stand for the request's budget.
     ///
-    /// - Parameter given: Segments that tile the frames, in place of those that the segmenter would find.
+    /// - Parameters:
+    ///   - given: Segments that tile the frames, in place of those that the segmenter would find.
+    ///   - codebooks: Names the tokens, where the recipe hashes.
     func reduce(
-        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]? = nil
+        _ grid: TokenGrid, _ request: ReductionRequest, count: Int, segments given: [Segment]?,
+        codebooks: inout StreamHasher
     ) throws(TokenReelError) -> Reduction {
-        let notices = try checkSignals(grid, request)
+        try checkGridPreserving(request)
+        var notices = try checkSignals(grid, request)
         var clock = StageClock()
         let input = try ReductionInput(grid, request)
         clock.lap("compare")
@@ -82,14 +87,20 @@ public struct Recipe: Sendable {
         if let hasher {
             try input.checkCancellation()
             let size = request.codebook ?? (emitsCodebook ? .fixed(count) : .auto)
-            let tokenHash = try hasher.hash(CandidateTokens(plan: plan, input: input), of: input, size: size)
+            let tokenHash = try codebooks.hash(
+                CandidateTokens(plan: plan, input: input), of: input, size: size, by: hasher)
             if emitsCodebook { plan = tokenHash.plan }
             hash = tokenHash
             clock.lap(.hash)
         }
         // A codebook whose size was asked for decides the number of tokens by itself.
         let total = emitsCodebook && request.codebook != nil ? plan.count : count
-        plan = exact?.reconcile(plan, to: total) ?? plan
+        if let frameGrid = input.frameGrid {
+            plan = Reconciliation(input).reconcile(plan, toEach: frameGrid.tokens)
+            notices.append(frameGrid.notice(about: plan, in: grid.shape))
+        } else {
+            plan = exact?.reconcile(plan, to: total) ?? plan
+        }
         clock.lap("reconcile")
         var prefixCoverage: [Double]?
         if request.order == .prefix {
@@ -103,7 +114,8 @@ public struct Recipe: Sendable {
             of: plan, values: plan.applied(to: grid.values, channels: input.channels))
         return Reduction(
             plan: plan, segments: segments, relevance: relevance, tokenHash: hash,
-            prefixCoverage: prefixCoverage, stageSeconds: clock.timings, notices: notices)
+            prefixCoverage: prefixCoverage, frameGrid: input.frameGrid, stageSeconds: clock.timings,
+            notices: notices)
     }
 
     // MARK: Choices that depend on the request
@@ -131,6 +143,26 @@ public struct Recipe: Sendable {
         // With a question every pruner runs, so it must have what else it needs.
         let needs = request.hasQuestion ? needs.union(pruner?.needs ?? []) : needs
         return Signal.allCases.filter { needs.contains($0) && !isPresent($0, grid, request) }
+    }
+
+    /// Refuses what can't leave every frame a grid.
+    private func checkGridPreserving(_ request: ReductionRequest) throws(TokenReelError) {
+        guard request.isGridPreserving else { return }
+        let hindrance: String? =
+            if emitsCodebook {
+                "method \(name), whose tokens are a codebook's and belong to no frame"
+            } else if request.order != .reading {
+                "tokens in \(request.order.rawValue) order"
+            } else if request.asPublished {
+                "the published count"
+            } else {
+                nil
+            }
+        guard let hindrance else { return }
+        throw TokenReelError(
+            .invalidArgument, subject: "grid to preserve", found: hindrance,
+            allowed: "tokens that belong to frames, in reading order and as many as asked for",
+            remedy: "leave out --grid-preserving")
     }
 
     private func checkSignals(_ grid: TokenGrid, _ request: ReductionRequest) throws(TokenReelError) -> [String] {

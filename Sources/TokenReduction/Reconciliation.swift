@@ -25,18 +25,52 @@ package struct Reconciliation {
         return ordered
     }
 
+    /// A plan with `count` rows anchored in every frame, in reading order: rows are folded and tokens freed within the
+    /// frame that has too many or too few.
+    ///
+    /// - Precondition: `count` is at least 1 and at most the tokens of a frame.
+    package func reconcile(_ plan: ReductionPlan, toEach count: Int) -> ReductionPlan {
+        let cells = input.grid.shape.tokensPerFrame
+        let frames = (0..<input.grid.shape.frames).map { $0 * cells..<($0 + 1) * cells }
+        let ordered = plan.inReadingOrder()
+        let sizes = ordered.sizes
+        let folded = frames.flatMap { frame in
+            let rows = ordered.anchors.places(of: frame) { Int($0) }
+            return Ranking.smallest(max(rows.count - count, 0), of: Array(sizes[rows])).map { rows.lowerBound + $0 }
+        }
+        let fewer = fold(ordered, folded) { row, kept in
+            kept.places(of: frames[Int(ordered.anchors[row]) / cells]) { Int(ordered.anchors[$0]) }
+        }
+        return split(fewer) { free, representation in
+            frames.flatMap { frame in
+                let missing = count - fewer.anchors.places(of: frame) { Int($0) }.count
+                let places = free.places(of: frame) { $0 }
+                return Ranking.smallest(missing, of: Array(representation[places])).map { places.lowerBound + $0 }
+            }
+        }
+    }
+
     // MARK: Too many
 
     private func fold(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
-        let folded = Ranking.smallest(plan.count - count, of: plan.sizes)
+        fold(plan, Array(Ranking.smallest(plan.count - count, of: plan.sizes))) { row, kept in
+            let place = kept.partitioningIndex { $0 > row }
+            return max(0, place - Self.window)..<min(kept.count, place + Self.window)
+        }
+    }
+
+    /// Adds rows to the most similar of those that stay, among those that `near` gives for each.
+    private func fold(
+        _ plan: ReductionPlan, _ folded: [Int], near: (Int, [Int]) -> Range<Int>
+    ) -> ReductionPlan {
+        guard !folded.isEmpty else { return plan }
         var stays = [Bool](repeating: true, count: plan.count)
         for row in folded { stays[row] = false }
         let kept = stays.indices.filter { stays[$0] }
         let units = units(of: plan)
         var rows = kept.map { plan.row($0) }
         for row in folded.sorted() {
-            let place = kept.partitioningIndex { $0 > row }
-            let near = max(0, place - Self.window)..<min(kept.count, place + Self.window)
+            let near = near(row, kept)
             let similarity = near.map { cosine(units, row, units, kept[$0]) }
             let nearest = near.lowerBound + (Ranking.largest(1, of: similarity).first ?? 0)
             rows[nearest] = Self.union(rows[nearest], plan.row(row))
@@ -57,11 +91,19 @@ package struct Reconciliation {
     // MARK: Too few
 
     private func split(_ plan: ReductionPlan, to count: Int) -> ReductionPlan {
+        split(plan) { _, representation in Array(Ranking.smallest(count - plan.count, of: representation)) }
+    }
+
+    /// Gives tokens that are no anchors rows of their own: those that `chosen` names among them, by how well each is
+    /// represented.
+    private func split(
+        _ plan: ReductionPlan, chosen: (_ free: [Int], _ representation: [Float]) -> [Int]
+    ) -> ReductionPlan {
         var isAnchor = [Bool](repeating: false, count: plan.sourceCount)
         for anchor in plan.anchors { isAnchor[Int(anchor)] = true }
         let free = isAnchor.indices.filter { !isAnchor[$0] }
         let representation = representation(of: free, by: plan)
-        let freed = Ranking.smallest(count - plan.count, of: representation).map { free[$0] }
+        let freed = chosen(free, representation).map { free[$0] }
         let leaves = Set(freed)
         let rows = (0..<plan.count).map { Self.removing(leaves, from: plan.row($0)) }
         return ReductionPlan(sourceCount: plan.sourceCount, rows: rows + freed.map { .init(keeping: $0) })
@@ -124,6 +166,11 @@ package struct Reconciliation {
 }
 
 extension Array {
+    /// Where elements of ascending value lie in a range of values.
+    fileprivate func places(of range: Range<Int>, by value: (Element) -> Int) -> Range<Int> {
+        partitioningIndex { value($0) >= range.lowerBound }..<partitioningIndex { value($0) >= range.upperBound }
+    }
+
     /// The first index whose element fulfils a condition that, once true, stays true; `count` if none does.
     fileprivate func partitioningIndex(where belongsAfter: (Element) -> Bool) -> Int {
         var low = 0

@@ -14,6 +14,8 @@ public struct ReductionRequest: Sendable {
     public var codebook: CodebookSize?
     /// How the output tokens are ordered.
     public var order = TokenOrder.reading
+    /// Leaves every frame the same number of tokens, the largest ``FrameGrid`` within its share of the budget.
+    public var isGridPreserving = false
     /// Follows the reference implementation's rounding and quirks instead of the exact count.
     public var asPublished = false
     /// Lets a method whose signal is missing run on its documented substitute.
@@ -28,6 +30,29 @@ public struct ReductionRequest: Sendable {
 
     /// Asks for a number of tokens.
     public init(budget: TokenBudget) { self.budget = budget }
+
+    /// The grid that every frame of `shape` is left with; nil where grids need not be preserved, or have no tokens.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for a budget without a token for every frame.
+    public func frameGrid(of shape: GridShape) throws(TokenReelError) -> FrameGrid? {
+        isGridPreserving && shape.tokenCount > 0 ? try FrameGrid(within: budget, of: shape) : nil
+    }
+
+    /// The same with a budget of its own for every frame where grids are preserved, so that all parts of a video get equal
+    /// grids.
+    package func divided(among shape: GridShape) throws(TokenReelError) -> ReductionRequest {
+        var request = self
+        if let grid = try frameGrid(of: shape) { request.budget = .perFrame(grid.tokens) }
+        return request
+    }
+
+    /// The number of tokens that a grid of `shape` is reduced to.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for an impossible budget.
+    public func count(of shape: GridShape) throws(TokenReelError) -> Int {
+        let budgeted = try budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
+        return try frameGrid(of: shape).map { $0.tokens * shape.frames } ?? budgeted
+    }
 }
 
 /// The outcome of a recipe on one grid.
@@ -43,6 +68,8 @@ public struct Reduction: Sendable {
     public let tokenHash: TokenHash?
     /// `[plan.count]`: with ``TokenOrder/prefix``, how well the first token, the first two, … stand for the sources.
     public let prefixCoverage: [Double]?
+    /// The grid that every frame was left with, where grids are preserved.
+    public internal(set) var frameGrid: FrameGrid?
     /// Wall-clock seconds of each stage that ran, in order.
     public let stageSeconds: [StageTiming]
     /// What a user should know about how the result came to be, in whole sentences.

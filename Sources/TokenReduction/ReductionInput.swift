@@ -14,6 +14,8 @@ public struct ReductionInput: Sendable {
     public let asPublished: Bool
     /// The retention ratio as the caller wrote it, for references that round it in ways of their own.
     public let publishedRatio: Double?
+    /// The grid that every frame is to be left with, where grids are preserved.
+    public let frameGrid: FrameGrid?
     /// Threads a stage may use; never changes a result.
     public let workers: Int
     /// `[T * N]` Euclidean lengths of the tokens.
@@ -76,6 +78,7 @@ public struct ReductionInput: Sendable {
         query = request.query
         asPublished = request.asPublished
         if case .ratio(let ratio) = request.budget { publishedRatio = ratio } else { publishedRatio = nil }
+        frameGrid = try request.frameGrid(of: grid.shape)
         workers = max(request.workers, 1)
         cancellation = request.cancellation
         (norms, temporalSimilarity) = Self.compareFrames(of: grid, workers: workers)

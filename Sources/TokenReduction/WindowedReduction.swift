@@ -4,11 +4,11 @@ extension Recipe {
     /// Reduces a grid as if its frames came from a stream: cut by the commit rule of streams, each segment reduced as a
     /// grid of its own, and the plans put one after the other.
     ///
-    /// The count is exact as ever. A method that hashes learns a codebook for each segment; the codebook of the outcome holds
-    /// them all. Working memory follows the window instead of the length of the video.
+    /// The count is exact as ever. A method that hashes learns a codebook for each segment; the codebook of the outcome
+    /// holds them all. Working memory follows the window instead of the length of the video.
     ///
-    /// - Throws: What ``reduce(_:_:)`` throws, and `invalidArgument` for a window that nothing fits into or an order by rank,
-    ///   which would have to look at all segments.
+    /// - Throws: What ``reduce(_:_:)`` throws, and `invalidArgument` for a window that nothing fits into or an order by
+    ///   rank, which would have to look at all segments.
     public func reduce(
         _ grid: TokenGrid, _ request: ReductionRequest, window: StreamWindow
     ) throws(TokenReelError) -> Reduction {
@@ -20,10 +20,11 @@ extension Recipe {
         }
         let shape = grid.shape
         guard shape.tokenCount > 0 else { return try reduce(grid, request) }
+        let request = try request.divided(among: shape)
         var reducer = SegmentReducer(
             self,
             budget: try RunningBudget(
-                request.budget, tokensPerFrame: shape.tokensPerFrame, totalFrames: shape.frames))
+                request.budget, tokensPerFrame: shape.tokensPerFrame, totalFrames: shape.frames), codebook: .fresh)
         var committer = SegmentCommitter(self, window: window, channels: shape.channels)
         var parts: [Reduction] = []
         var start = 0
@@ -95,7 +96,7 @@ extension Reduction {
             plan: ReductionPlan(joining: parts.map(\.plan)), segments: segments,
             relevance: relevances.isEmpty ? nil : relevances.flatMap { $0 },
             tokenHash: hashes.isEmpty ? nil : TokenHash(joining: hashes, channels: channels), prefixCoverage: nil,
-            stageSeconds: timings, notices: notices)
+            frameGrid: parts.first?.frameGrid, stageSeconds: timings, notices: notices)
     }
 }
 
@@ -111,7 +112,7 @@ extension TokenHash {
         let levels = parts.compactMap(\.levels)
         self.init(
             codes: codes, plan: ReductionPlan(joining: parts.map(\.plan)),
-            codebook: TensorBuffer(parts.flatMap(\.codebook.array)),
+            codebook: TensorBuffer(parts.flatMap(\.codebook.array)), count: Int(first),
             levels: levels.isEmpty ? nil : CodeLevels(joining: levels, channels: channels),
             isStreamable: parts.allSatisfy(\.isStreamable))
     }

@@ -1,8 +1,19 @@
 internal import TokenCore
 package import TokenReduction
 
+extension MethodCatalogue {
+    /// A report of some entries: the methods, then what is chosen beside them.
+    package static func json(of entries: [CatalogueEntry] = entries) -> JSONValue {
+        let (methods, options) = (entries.filter { $0.kind == .method }, entries.filter { $0.kind != .method })
+        let list = JSONValue.members([
+            "methods": .array(methods.map(\.json)), "options": .array(options.map(\.json)),
+        ])
+        return .object(JSONValue.reportHeader + list.members)
+    }
+}
+
 extension CatalogueEntry {
-    /// What there is to know about it.
+    /// The entry by name of its parts.
     package var json: JSONValue {
         .members([
             "name": .string(name), "kind": .string(kind.rawValue), "summary": .string(summary),

@@ -37,12 +37,17 @@ extension Pipeline {
             try rehearse(recipe())
             var options = decodeOptions
             options.cancellation = request.cancellation
-            let decoder: VideoDecoder
-            do { decoder = try VideoDecoder(source, options: options) } catch { throw input.restated(error) }
+            let decoder: any FrameStream
+            do { decoder = try source.open(options) } catch { throw input.restated(error) }
             video = decoder.info
             if let frames = decoder.expectedFrames {
+                let encoder: any FrameEncoder
+                do { encoder = try self.encoder.fitted(to: VideoOutline(decoder)) } catch {
+                    throw input.restated(error)
+                }
+                let groups = (frames + encoder.framesPerGroup - 1) / encoder.framesPerGroup
                 shape = try GridShape(
-                    frames: frames, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+                    frames: groups, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
             }
         }
         return Forecast(shape: shape, isGrid: input.isGrid, tokensOut: try tokensOut(of: shape), video: video)
@@ -54,6 +59,6 @@ extension Pipeline {
             guard case .fixed(let size) = codebook else { return nil }
             return min(size, shape.tokenCount)
         }
-        return try request.budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
+        return try request.count(of: shape)
     }
 }

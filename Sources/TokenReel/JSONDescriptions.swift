@@ -4,6 +4,13 @@ package import VideoDecoding
 
 // How values of other modules read as JSON, in reports and in files alike.
 
+extension JSONValue {
+    /// How every report starts.
+    package static let reportHeader = JSONValue.members([
+        "schema": .integer(1), "tokenreel": .string(ProductVersion.current),
+    ]).members
+}
+
 extension TokenBudget {
     /// `{"ratio":0.1}`, `{"tokens":512}` or `{"per_frame":64}`.
     package var json: JSONValue {
@@ -139,6 +146,20 @@ extension DecodeStatistics {
             "strategy": .string(strategy.rawValue), "packets_read": .integer(packetsRead),
             "frames_decoded": .integer(framesDecoded), "frames_returned": .integer(framesReturned),
             "decode_errors": .integer(decodeErrors), "seeks": .integer(seeks),
+        ])
+    }
+}
+
+extension CommittedSegment {
+    /// Its place in the stream, and what it took.
+    package var json: JSONValue {
+        .members([
+            "segment": .integer(id), "first_frame": .integer(frames.lowerBound), "grid": sequence.shape.json,
+            "tokens": .members(["in": .integer(tokensIn), "out": .integer(sequence.count)]),
+            "queries": .array(queries.map(JSONValue.string)),
+            "seconds": .members([
+                "stages": .object(stages.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) })
+            ]),
         ])
     }
 }

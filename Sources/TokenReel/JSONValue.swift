@@ -25,6 +25,9 @@ package enum JSONValue: Sendable, Equatable {
         .object(members.compactMap { key, value in value.map { Member(key: key, value: $0) } })
     }
 
+    /// The members of an object; none of anything else.
+    package var members: [Member] { if case .object(let members) = self { members } else { [] } }
+
     /// Compact text on one line.
     package var text: String {
         switch self {

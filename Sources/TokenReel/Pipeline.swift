@@ -37,6 +37,8 @@ public struct Pipeline: Sendable {
     public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
+    public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
     /// or a ``PairedEncoder`` with it.
     public var question: TextQuery?
@@ -44,16 +46,33 @@ public struct Pipeline: Sendable {
     public var exemplar: Query?
     /// What the query was made from, for the file's metadata.
     public var queryDescription: String?
+    /// Whether the report says how well the tokens stand for the grid, which can take longer than the reduction.
+    package var measuresQuality = true
 
     /// One frame a second, the built-in encoder, the default recipe and a tenth of the tokens.
     public init() throws(TokenReelError) { self.init(encoder: try DescriptorEncoder()) }
 
-    /// The same with another encoder.
+    /// The same with another encoder, whose model may have a rule of its own for frames.
     public init(encoder: any FrameEncoder) {
         self.encoder = encoder
         decodeOptions = DecodeOptions()
+        if let spread = encoder.frameSpread { decodeOptions.sampling = .spread(spread) }
         request = ReductionRequest(budget: .ratio(0.1))
         fitFrameSize()
+    }
+
+    /// Takes frames at a rate, or some number of them: as the model's own video processor would, where it has a rule, and
+    /// otherwise by their times.
+    public mutating func sample(_ wanted: FrameSpread.Wanted) {
+        if var spread = encoder.frameSpread {
+            spread.wanted = wanted
+            decodeOptions.sampling = .spread(spread)
+            return
+        }
+        switch wanted {
+        case .rate(let rate): decodeOptions.sampling = .rate(rate)
+        case .count(let count): decodeOptions.sampling = .count(count)
+        }
     }
 
     private mutating func fitFrameSize() {
@@ -163,7 +182,8 @@ public struct Pipeline: Sendable {
             return EncodedInput(
                 grid: outcome.grid, query: nil, metadata: [:],
                 video: EncodedInput.Video(
-                    info: outcome.info, statistics: outcome.statistics, decodeSeconds: outcome.decodeSeconds,
+                    info: outcome.info, facts: outcome.facts, statistics: outcome.statistics,
+                    decodeSeconds: outcome.decodeSeconds,
                     encodeSeconds: outcome.encodeSeconds))
         }
     }
@@ -191,8 +211,7 @@ public struct Pipeline: Sendable {
     /// Blocks, as ``reduce(_:progress:)`` does.
     ///
     /// - Throws: ``TokenReelError`` of the recipe: `invalidArgument`, `missingSignal`; `cancelled`.
-    public func reduce(_ encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput
-    {
+    public func reduce(encoded: EncodedInput, progress: ProgressHandler? = nil) throws(TokenReelError) -> ReducedInput {
         try reduce(encoded, by: recipe(), since: .now, from: nil, progress)
     }
 
@@ -213,10 +232,18 @@ public struct Pipeline: Sendable {
         clock.start()
         try request.cancellation?.check()
         let exact = TokenSequence(reduction, of: grid)
-        let sequence = try stored(exact, reduction, of: grid)
-        let quality = ReductionQuality.measure(
-            reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+        var sequence = try stored(exact, reduction, of: grid)
+        let quality =
+            measuresQuality
+            ? ReductionQuality.measure(reduction.plan, on: grid, tokens: sequence.tokens, workers: request.workers)
+            : .unmeasured
         clock.stop()
+        var metadata = if let input { try provenance(of: input) } else { try provenance() }
+        metadata["query"] = queryDescription
+        for (key, value) in encoded.facts { metadata[key] = value }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         let encoderNotices = encoded.video.map { encoder.notices + $0.statistics.notices } ?? []
         let measure = StageTiming(stage: "measure", seconds: clock.seconds)
         let report = ReductionReport(
@@ -231,9 +258,6 @@ public struct Pipeline: Sendable {
             statistics: encoded.video?.statistics,
             notices: encoderNotices + reduction.notices,
             peakMemoryBytes: ProcessMemory.peakBytes)
-        var metadata = if let input { try provenance(of: input) } else { try provenance() }
-        metadata["query"] = queryDescription
-        for (key, value) in encoded.facts { metadata[key] = value }
         return ReducedInput(sequence: sequence, metadata: metadata, report: report)
     }
 }

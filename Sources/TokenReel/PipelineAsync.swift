@@ -42,16 +42,8 @@ extension Pipeline {
         var pipeline = self
         let cancellation = request.cancellation ?? Cancellation()
         pipeline.request.cancellation = cancellation
-        let outcome: Result<Value, TokenReelError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { [pipeline] continuation in
-                DedicatedThread {
-                    do throws(TokenReelError) {
-                        continuation.resume(returning: .success(try work(pipeline)))
-                    } catch {
-                        continuation.resume(returning: .failure(error))
-                    }
-                }.detach()
-            }
+        let outcome = await withTaskCancellationHandler { [pipeline] in
+            await DedicatedThread.outcome { () throws(TokenReelError) in try work(pipeline) }
         } onCancel: {
             cancellation.cancel()
         }

@@ -28,6 +28,8 @@ public struct EncodedInput: Sendable {
     public struct Video: Sendable {
         /// What the container says.
         public let info: VideoInfo
+        /// What the encoder says about the grid, for the metadata.
+        let facts: [String: String]
         /// What decoding took.
         public let statistics: DecodeStatistics
         /// Seconds that the decoder's thread was busy.
@@ -52,7 +54,7 @@ public struct EncodedInput: Sendable {
     /// Facts of the video; nil if the input was a grid.
     public let video: Video?
 
-    /// A grid that is in memory, for ``Pipeline/reduce(_:progress:)``.
+    /// A grid that is in memory, for ``Pipeline/reduce(encoded:progress:)``.
     ///
     /// - Parameter metadata: Of what ``TokenGridFile`` documents, the strings to pass on to the result.
     public init(grid: TokenGrid, query: Query? = nil, metadata: [String: String] = [:]) {
@@ -68,12 +70,21 @@ public struct EncodedInput: Sendable {
 
     /// What is known only once the input has been read, for the metadata of the output.
     package var facts: [String: String] {
-        if let video { return video.info.duration.map { ["duration": "\($0)"] } ?? [:] }
-        return metadata.filter {
-            ["duration", "model", "query_model", "layer", "space", "newline", "placeholder", "centre_square"].contains(
-                $0.key)
+        if let video {
+            var facts = video.facts
+            facts["duration"] = video.info.duration.map { "\($0)" }
+            return facts
         }
+        return metadata.filter { Self.lasting.contains($0.key) }
     }
+
+    /// What stays true of a grid's tokens when they are reduced.
+    private static let lasting: Set = [
+        "duration", "model", "query_model", "layer", "space", "newline", "placeholder", "centre_square",
+        // Where the language model places them.
+        "family", "patch_size", "spatial_merge_size", "temporal_patch_size", "tokens_per_second", "grid_thw", "fps",
+        "video_fps", "frame_indices",
+    ]
 }
 
 /// What a pipeline made of one input.

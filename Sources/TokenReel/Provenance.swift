@@ -15,6 +15,8 @@ extension Pipeline {
         strings["sha256"] = try input.digest(cancellation: request.cancellation)
         strings["query"] = queryDescription
         if !input.isGrid { strings.merge(encoderProvenance) { _, fact in fact } }
+        let family = if case .grid(let file) = input.content { file.metadata["family"] } else { strings["family"] }
+        if family.flatMap(RotaryFacts.Family.init) != nil { strings["position_rule"] = positionRule.rawValue }
         return strings
     }
 
@@ -96,6 +98,7 @@ extension Pipeline {
             "name": .string(method), "parameters": .object(values), "codebook": codebook,
             "as_published": request.asPublished ? .boolean(true) : nil,
             "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
+            "grid_preserving": request.isGridPreserving ? .boolean(true) : nil,
             "order": request.order == .reading ? nil : .string(request.order.rawValue),
         ]).text
     }
@@ -108,12 +111,22 @@ extension Pipeline {
             case .rate(let rate): ("fps", .number(rate))
             case .count(let count): ("frames", .integer(count))
             case .keyframes: ("frames", .string("keyframes"))
+            case .spread(let spread):
+                (
+                    "spread",
+                    JSONValue.members([
+                        "fps": spread.rate.map(JSONValue.number), "frames": spread.count.map(JSONValue.integer),
+                        "at_least": .integer(spread.bounds.lowerBound), "at_most": .integer(spread.bounds.upperBound),
+                        "multiple": .integer(spread.multiple), "placement": .string(spread.placement.rawValue),
+                    ])
+                )
             case .times(let times): ("times", .array(times.map(JSONValue.number)))
             }
         return JSONValue.members([
             key: value, "start": decodeOptions.start.map(JSONValue.number),
             "end": decodeOptions.end.map(JSONValue.number), "stream": decodeOptions.stream.map(JSONValue.integer),
-            "rows": .integer(encoder.rows), "columns": .integer(encoder.columns),
+            "rows": encoder.fitsVideos ? nil : .integer(encoder.rows),
+            "columns": encoder.fitsVideos ? nil : .integer(encoder.columns),
         ]).text
     }
 }

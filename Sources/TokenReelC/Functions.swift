@@ -66,13 +66,18 @@ private final class ModelHandle: Sendable {
     let model: OpenModel
     init(_ model: OpenModel) { self.model = model }
 
+    static func find(_ model: OpaquePointer?) throws(TokenReelError) -> OpenModel {
+        let handle: ModelHandle = try Handles.object(model, "model")
+        return handle.model
+    }
+
     /// The pipeline for one call.
     static func pipeline(
         _ model: OpaquePointer?, _ options: PipelineOptions, _ cancellation: OpaquePointer?
     ) throws(TokenReelError) -> Pipeline {
-        let handle: ModelHandle = try Handles.object(model, "model")
+        let model = try find(model)
         let raised: Cancellation? = cancellation == nil ? nil : try Handles.object(cancellation, "cancellation")
-        return try handle.model.pipeline(options, cancellation: raised)
+        return try model.pipeline(options, cancellation: raised)
     }
 }
 
@@ -102,7 +107,8 @@ public func reduceFile(
         let options = try parsed(settings)
         let pipeline = try ModelHandle.pipeline(model, options, cancellation)
         let input = try OpenInput(
-            .file(try text(path, "path")), name: try options.sourceName(), limits: pipeline.decodeOptions.limits,
+            .file(try text(path, "path")), name: try ModelHandle.find(model).sourceName(options),
+            limits: pipeline.decodeOptions.limits,
             cancellation: pipeline.request.cancellation)
         return ReductionResult(try pipeline.reduce(input))
     }
@@ -119,7 +125,7 @@ public func reduceTensors(
         let pipeline = try ModelHandle.pipeline(model, try parsed(settings), cancellation)
         let file = try TokenGridFile(
             try SafetensorsFile(tensors, count: count), name: "tensors", limits: pipeline.decodeOptions.limits)
-        return ReductionResult(try pipeline.reduce(EncodedInput(grid: file.grid, query: file.query)))
+        return ReductionResult(try pipeline.reduce(encoded: EncodedInput(grid: file.grid, query: file.query)))
     }
 }
 
@@ -133,6 +139,70 @@ public func readFile(
         let file = try TokenSequenceFile(path: try text(path, "path"))
         return ReductionResult(file.sequence, metadata: file.metadata, report: .null)
     }
+}
+
+// MARK: Streams
+
+/// `tokenreel_stream_open`.
+@_cdecl("tokenreel_stream_open")
+public func openStream(
+    _ model: OpaquePointer?, _ settings: UnsafePointer<CChar>?, _ stream: UnsafeMutablePointer<OpaquePointer?>?,
+    _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    call(making: stream, "stream", error) { () throws(TokenReelError) in
+        try ReductionStream(try ModelHandle.find(model), try parsed(settings))
+    }
+}
+
+/// `tokenreel_stream_push`.
+@_cdecl("tokenreel_stream_push")
+public func push(
+    _ stream: OpaquePointer?, _ pixels: UnsafePointer<UInt8>?, _ width: Int32, _ height: Int32, _ stride: Int64,
+    _ seconds: Double, _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    call(error) { () throws(TokenReelError) in
+        let stream: ReductionStream = try Handles.object(stream, "stream")
+        let rows = try PixelRows(try required(pixels, "pixels"), Int(width), Int(height), stride: Int(stride))
+        try stream.push(rows, seconds)
+    }
+}
+
+/// `tokenreel_stream_finish`.
+@_cdecl("tokenreel_stream_finish")
+public func finish(
+    _ stream: OpaquePointer?, _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    call(error) { () throws(TokenReelError) in
+        let stream: ReductionStream = try Handles.object(stream, "stream")
+        stream.finish()
+    }
+}
+
+/// `tokenreel_stream_poll`.
+@_cdecl("tokenreel_stream_poll")
+public func poll(
+    _ stream: OpaquePointer?, _ timeout: Double, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+    _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+    result?.pointee = nil
+    var isOver = false
+    let status = call(error) { () throws(TokenReelError) in
+        let stream: ReductionStream = try Handles.object(stream, "stream")
+        let place = try required(result, "result")
+        switch try stream.poll(timeout) {
+        case .segment(let segment): place.pointee = Handles.add(segment)
+        case .nothingYet: break
+        case .over: isOver = true
+        }
+    }
+    return isOver ? Int32(TOKENREEL_END) : status
+}
+
+/// `tokenreel_stream_free`.
+@_cdecl("tokenreel_stream_free")
+public func freeStream(_ stream: OpaquePointer?) {
+    Handles.find(stream, ReductionStream.self)?.stop()
+    Handles.remove(stream, ReductionStream.self)
 }
 
 // MARK: Results

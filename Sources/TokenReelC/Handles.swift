@@ -34,7 +34,8 @@ enum Handles {
     static func object<Object: AnyObject>(_ handle: OpaquePointer?, _ name: String) throws(TokenReelError) -> Object {
         guard let object = find(handle, Object.self) else {
             throw TokenReelError(
-                .invalidArgument, subject: name, found: handle == nil ? "NULL" : "a handle of something else, or of nothing",
+                .invalidArgument, subject: name,
+                found: handle == nil ? "NULL" : "a handle of something else, or of nothing",
                 allowed: "a \(name) that has not been freed")
         }
         return object

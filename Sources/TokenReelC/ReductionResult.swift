@@ -27,6 +27,10 @@ final class ReductionResult: @unchecked Sendable {
         self.init(reduced.sequence, metadata: reduced.metadata, report: reduced.report.json())
     }
 
+    convenience init(_ segment: CommittedSegment) {
+        self.init(segment.sequence, metadata: segment.metadata, report: segment.json)
+    }
+
     init(_ sequence: TokenSequence, metadata: [String: String], report: JSONValue) {
         self.sequence = sequence
         self.metadata = metadata

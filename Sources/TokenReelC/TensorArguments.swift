@@ -31,7 +31,8 @@ extension TensorContents {
             TokenReelError(.invalidArgument, subject: "tensor \"\(name)\"", found: found, allowed: allowed)
         }
         guard let dtype = DType(header: Int(tensor.dtype)) else {
-            throw invalid("dtype \(tensor.dtype)", "a TOKENREEL_ dtype, such as TOKENREEL_F32, which is \(TOKENREEL_F32)")
+            throw invalid(
+                "dtype \(tensor.dtype)", "a TOKENREEL_ dtype, such as TOKENREEL_F32, which is \(TOKENREEL_F32)")
         }
         let rank = Int(tensor.rank)
         guard 0...Self.mostDimensions ~= rank else {

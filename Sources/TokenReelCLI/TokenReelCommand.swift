@@ -16,8 +16,8 @@ struct TokenReelCommand: ParsableCommand {
             """,
         version: ProductVersion.current,
         subcommands: [
-            ReduceCommand.self, EncodeCommand.self, CompareCommand.self, InspectCommand.self, MethodsCommand.self,
-            DoctorCommand.self,
+            ReduceCommand.self, EncodeCommand.self, StreamCommand.self, CompareCommand.self, InspectCommand.self,
+            MethodsCommand.self, ServeCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

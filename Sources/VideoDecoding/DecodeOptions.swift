@@ -26,7 +26,7 @@ public enum VideoSource: Sendable {
 ///
 /// The choice follows from the timestamps alone, so it does not depend on how the decoder gets to the frames. Times
 /// count from the first frame that the stream shows, and no frame is returned twice.
-public enum FrameSampling: Sendable, Equatable {
+public enum FrameSampling: Sendable, Equatable, Codable {
     /// Every frame.
     case all
     /// The frame on screen at `start + k / rate` for k = 0, 1, …, in frames per second.
@@ -35,13 +35,29 @@ public enum FrameSampling: Sendable, Equatable {
     case count(Int)
     /// The frames that the container marks as key frames.
     case keyframes
+    /// A number of frames that follows from how many there are, chosen by their index.
+    case spread(FrameSpread)
     /// The frames on screen at these times, which ascend: seconds on the stream's own clock, as ``VideoFrame/pts`` has
     /// them.
     case times([Double])
 }
 
+extension FrameSampling {
+    /// Whether frames are best chosen once all are known.
+    var prefersWhole: Bool { if case .spread = self { true } else { needsEnd } }
+
+    /// Whether frames can't be chosen before the end is known.
+    var needsEnd: Bool {
+        switch self {
+        case .count: true
+        case .spread(let spread): spread.count != nil
+        case .all, .rate, .keyframes, .times: false
+        }
+    }
+}
+
 /// The size of the pictures to return.
-public enum FrameSize: Sendable, Equatable {
+public enum FrameSize: Sendable, Equatable, Codable {
     /// Upright and with square pixels, otherwise as stored.
     case display
     /// Upright and scaled to this size, whatever the shape of the video.
@@ -88,6 +104,10 @@ public struct DecodeOptions: Sendable {
             throw refuse("\(rate) frames per second", "above 0 and up to 1000", "--fps")
         case .count(let count) where count < 1:
             throw refuse("\(count) frames", "1 or more", "--frames")
+        case .spread(let spread) where !(spread.rate.map { $0 > 0 && $0 <= 1000 } ?? true):
+            throw refuse("\(spread.rate ?? 0) frames per second", "above 0 and up to 1000", "--fps")
+        case .spread(let spread) where !(spread.count.map { $0 >= 1 } ?? true):
+            throw refuse("\(spread.count ?? 0) frames", "1 or more", "--frames")
         case .times(let times) where !zip(times, times.dropFirst()).allSatisfy(<) || !times.allSatisfy(\.isFinite):
             throw TokenReelError(
                 .invalidArgument, subject: "sampling", found: "times that do not ascend", allowed: "ascending seconds")
@@ -114,7 +134,7 @@ public struct DecodeOptions: Sendable {
 }
 
 /// How a decoder went through its input.
-public enum DecodeStrategy: String, Sendable {
+public enum DecodeStrategy: String, Sendable, Codable {
     /// Every frame was decoded, from the first to the last.
     case readThrough = "read-through"
     /// Groups of pictures without a wanted frame, and pictures that no wanted frame needs, were left out.
@@ -124,7 +144,7 @@ public enum DecodeStrategy: String, Sendable {
 }
 
 /// What decoding took, and what was odd about the input.
-public struct DecodeStatistics: Sendable {
+public struct DecodeStatistics: Sendable, Codable {
     /// Packets of the chosen stream that went to the decoder.
     public internal(set) var packetsRead = 0
     /// Pictures that the decoder put out.

@@ -9,6 +9,10 @@ struct DecodePlan {
     let chooser: PictureChooser
     let strategy: DecodeStrategy
     let expectedFrames: Int?
+    /// Which of the stream's frames in display order are wanted; nil where that shows only on the way.
+    private(set) var frameIndices: [Int]?
+    /// Wanted frames per second of the range that they are taken from; nil where unknown.
+    private(set) var sampledRate: Double?
     let orientation: Orientation
     let aspect: AVRational
     let timeBase: Rational
@@ -37,9 +41,14 @@ struct DecodePlan {
                 options.sampling, start: options.start, end: options.end, secondsPerTick: tick, span: span)
         }
 
-        let wantsSpan = if case .count = options.sampling { true } else { false }
-        guard demuxer.isLocalFile || wantsSpan && demuxer.isSeekable else {
-            if wantsSpan {
+        switch options.sampling {
+        case .rate(let rate): sampledRate = rate
+        case .spread(let spread): sampledRate = spread.rate
+        case .all: sampledRate = info.frameRate
+        case .count, .keyframes, .times: break
+        }
+        guard demuxer.isLocalFile || options.sampling.prefersWhole && demuxer.isSeekable else {
+            if options.sampling.needsEnd {
                 throw TokenReelError(
                     .unsupportedInput, subject: "input", found: "a live source, whose end is unknown",
                     allowed: "frames spread evenly over a file", remedy: "use --fps")
@@ -74,10 +83,18 @@ struct DecodePlan {
         }
 
         let order = index.displayOrder
-        let wanted = FrameSelector.choose(
-            options.sampling, start: options.start, end: options.end, times: order.map { index.records[$0].pts },
-            isKey: { index.records[order[$0]].isKey }, duration: index.lastDuration, secondsPerTick: tick
-        ).map { order[$0] }
+        let frameRate = info.frameRate
+        func choose(_ sampling: FrameSampling) -> [Int] {
+            FrameSelector.choose(
+                sampling, start: options.start, end: options.end, times: order.map { index.records[$0].pts },
+                isKey: { index.records[order[$0]].isKey }, duration: index.lastDuration, secondsPerTick: tick,
+                frameRate: frameRate)
+        }
+        let chosen = choose(options.sampling)
+        let wanted = chosen.map { order[$0] }
+        frameIndices = chosen
+        let available = options.start == nil && options.end == nil ? order.count : choose(.all).count
+        sampledRate = frameRate.map { Double(chosen.count) / Double(max(available, 1)) * $0 }
         guard wanted.count <= limits.sampledFrames else { throw Self.tooMany(wanted.count, limits) }
         let seeking = DecodeSchedule(index.records, wanted: wanted)
         let skips =
@@ -105,8 +122,7 @@ struct DecodePlan {
                 try Demuxer(input, stream: options.stream, limits: limits, watch: watch)
             }
         }
-        let needsWhole = if case .count = options.sampling { true } else { false }
-        let bytes = try ByteSource(source, limits: limits, watch: watch, spooling: needsWhole)
+        let bytes = try ByteSource(source, limits: limits, watch: watch, spooling: options.sampling.prefersWhole)
         return { () throws(TokenReelError) in
             if bytes.isSeekable { _ = bytes.seek(to: 0, whence: 0) }
             return try Demuxer(
@@ -119,9 +135,11 @@ struct DecodePlan {
         guard let span else { return nil }
         let range = max(min(options.end ?? span, span) - (options.start ?? 0), 0)
         let available = rate.map { Int(min((range * $0).rounded(), 1e9)) }
+        func frames(at rate: Double) -> Int { min(Int(min((range * rate).rounded(.up), 1e9)), available ?? .max) }
         switch options.sampling {
-        case .rate(let wanted): return min(Int(min((range * wanted).rounded(.up), 1e9)), available ?? .max)
+        case .rate(let wanted): return frames(at: wanted)
         case .count(let count): return min(count, available ?? .max)
+        case .spread(let spread): return spread.count.map { min($0, available ?? .max) } ?? spread.rate.map(frames)
         case .times(let times): return min(times.count, available ?? .max)
         case .all: return available
         case .keyframes: return nil

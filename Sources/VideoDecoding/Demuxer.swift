@@ -16,6 +16,7 @@ final class Demuxer {
     private var connection: UnsafeMutablePointer<AVIOContext>?
     private let bytes: ByteSource?
     private let watch: Watch
+    private let keepsTimes: Bool
     private(set) var streamIndex = 0
     /// Reads that failed on the way; the demuxer went on after them.
     private(set) var readErrors = 0
@@ -30,12 +31,14 @@ final class Demuxer {
 
     /// Opens a container from bytes of our own.
     ///
-    /// `containers` lists the accepted demuxers; the format is probed from the bytes, never from a name.
+    /// `containers` lists the accepted demuxers; the format is probed from the bytes, never from a name. With
+    /// `keepsTimes`, timestamps are those of the container also where its clock wraps or starts anew.
     init(
-        _ bytes: ByteSource, containers: [String], stream: Int?, limits: Limits, watch: Watch
+        _ bytes: ByteSource, containers: [String], stream: Int?, limits: Limits, watch: Watch, keepsTimes: Bool = false
     ) throws(TokenReelError) {
         self.bytes = bytes
         self.watch = watch
+        self.keepsTimes = keepsTimes
         context = avformat_alloc_context()
         guard let context else { throw outOfMemory }
         configure(context)
@@ -50,6 +53,7 @@ final class Demuxer {
     init(_ input: NamedInput, stream: Int?, limits: Limits, watch: Watch) throws(TokenReelError) {
         bytes = nil
         self.watch = watch
+        keepsTimes = input.isLive
         context = avformat_alloc_context()
         guard let context else { throw outOfMemory }
         configure(context)
@@ -171,6 +175,7 @@ extension Demuxer {
             // Unretained is enough: this demuxer holds the watch and closes the context before letting go of it.
             opaque: Unmanaged.passUnretained(watch).toOpaque())
         context.pointee.max_streams = 64
+        context.pointee.correct_ts_overflow = keepsTimes ? 0 : 1
         context.pointee.probesize = 5_000_000
         context.pointee.max_analyze_duration = 5 * cff_time_base
     }
@@ -330,7 +335,7 @@ extension Demuxer {
                 allowed: "0 to \(videos.count - 1)", remedy: "choose one with --stream")
         }
         streamIndex = Int(videos[number].pointee.index)
-        if let format = context.pointee.iformat, format.pointee.flags & AVFMT_TS_DISCONT != 0 {
+        if !keepsTimes, let format = context.pointee.iformat, format.pointee.flags & AVFMT_TS_DISCONT != 0 {
             timeline = Timeline(restartsBelow: videos[number].pointee.time_base)
         }
         for stream in all where stream.pointee.index != videos[number].pointee.index {
@@ -377,4 +382,4 @@ private func dictionary(_ entries: [String: String]) -> OpaquePointer? {
 }
 
 /// Turns off FFmpeg's own messages, once: a library must not write to its user's standard error.
-private let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)
+let quietLogging: Void = av_log_set_level(AV_LOG_QUIET)

@@ -1,3 +1,5 @@
+internal import TokenCore
+
 /// Chooses frames by their times alone, one after another in display order, so that a pipe and a seekable file give
 /// the same ones.
 ///
@@ -24,19 +26,28 @@ package struct FrameSelector {
     ///
     /// `span` is the time in seconds from the first frame to the end of the video, which only `.count` needs.
     package init(_ sampling: FrameSampling, start: Double?, end: Double?, secondsPerTick: Double, span: Double?) {
-        self.start = start ?? 0
-        self.end = end ?? .infinity
+        let (start, end) = (start ?? 0, end ?? .infinity)
+        (self.start, self.end) = (start, end)
         self.secondsPerTick = secondsPerTick
         slack = min(secondsPerTick / 2, 0.001)
         switch sampling {
         case .all: targets = .everyFrame
         case .keyframes: targets = .keyFrames
-        case .rate(let rate): targets = .times(spacing: 1 / rate, first: self.start, count: .max)
-        case .count(let count):
-            let spacing = max(min(self.end, span ?? 0) - self.start, 0) / Double(count)
-            targets = .times(spacing: spacing, first: self.start + spacing / 2, count: count)
+        case .rate(let rate): targets = .times(spacing: 1 / rate, first: start, count: .max)
+        case .count(let count): targets = Self.middles(count, from: start, to: min(end, span ?? 0))
+        case .spread(let spread):
+            // Indices are chosen from a list of frames; where there is none, times have to do.
+            targets =
+                spread.count.map { Self.middles($0, from: start, to: min(end, span ?? 0)) }
+                ?? .times(spacing: 1 / (spread.rate ?? 1), first: start, count: .max)
         case .times(let times): targets = .listed(times)
         }
+    }
+
+    /// The middles of equal parts of a range.
+    private static func middles(_ count: Int, from start: Double, to end: Double) -> Targets {
+        let spacing = max(end - start, 0) / Double(count)
+        return .times(spacing: spacing, first: start + spacing / 2, count: count)
     }
 
     /// Seconds of a timestamp after the first frame.
@@ -105,10 +116,17 @@ extension FrameSelector {
     /// as many frames as it says wherever the range holds that many: targets that share a frame move to neighbours.
     package static func choose(
         _ sampling: FrameSampling, start: Double?, end: Double?, times: [Int64], isKey: (Int) -> Bool, duration: Int64,
-        secondsPerTick: Double
+        secondsPerTick: Double, frameRate: Double? = nil
     ) -> [Int] {
         guard let first = times.first, let last = times.last else { return [] }
         let span = (Double(last) - Double(first) + Double(max(duration, 0))) * secondsPerTick
+        if case .spread(let spread) = sampling {
+            let available = choose(
+                .all, start: start, end: end, times: times, isKey: isKey, duration: duration,
+                secondsPerTick: secondsPerTick)
+            let rate = frameRate ?? Double(times.count) / max(span, secondsPerTick)
+            return spread.indices(of: available.count, rate: rate).map { available[$0] }
+        }
         var selector = FrameSelector(sampling, start: start, end: end, secondsPerTick: secondsPerTick, span: span)
         guard case .count(let count) = sampling else {
             return times.indices.filter { index in

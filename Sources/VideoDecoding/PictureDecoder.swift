@@ -41,6 +41,12 @@ final class PictureDecoder {
 
     deinit { avcodec_free_context(&context) }
 
+    /// Pictures a second, as the codec's own headers say; nil where they say nothing.
+    var frameRate: Double? {
+        guard let rate = context?.pointee.framerate, rate.num > 0, rate.den > 0 else { return nil }
+        return (1...1000).contains(av_q2d(rate)) ? av_q2d(rate) : nil
+    }
+
     /// Refuses pictures of more pixels than allowed.
     static func check(_ width: Int, _ height: Int, _ limits: Limits) throws(TokenReelError) {
         let (area, overflow) = width.multipliedReportingOverflow(by: height)

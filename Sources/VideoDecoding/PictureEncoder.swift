@@ -59,6 +59,7 @@ final class PictureEncoder {
         func unsupported(_ found: String) -> TokenReelError {
             TokenReelError(.unsupportedInput, subject: "picture", found: found)
         }
+        quietLogging
         guard let codec = names.lazy.compactMap({ avcodec_find_encoder_by_name($0) }).first else {
             throw unsupported("an FFmpeg without the encoder \(names.joined(separator: " or "))")
         }

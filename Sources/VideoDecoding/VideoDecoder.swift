@@ -24,6 +24,11 @@ public final class VideoDecoder {
     /// Frames that ``next()`` will return: exact for files with sound timestamps, otherwise estimated from the claimed
     /// duration; nil where nothing is known.
     public let expectedFrames: Int?
+    /// Which of the stream's frames ``next()`` will return, counted from 0 in display order; nil where that shows only
+    /// on the way.
+    public var frameIndices: [Int]? { plan.frameIndices }
+    /// Frames that ``next()`` will return per second of the range that they are taken from; nil where unknown.
+    public var sampledRate: Double? { plan.sampledRate }
 
     private let name: String
     private let limits: Limits

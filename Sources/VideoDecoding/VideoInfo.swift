@@ -1,7 +1,7 @@
 public import TokenCore
 
 /// What a container and its chosen video stream say about themselves, before anything is decoded.
-public struct VideoInfo: Sendable {
+public struct VideoInfo: Sendable, Codable {
     /// The container by FFmpeg's name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     public internal(set) var container = ""
     /// The codec, such as `h264`.

@@ -1,3 +1,4 @@
+internal import TensorOps
 public import TokenCore
 
 /// Turns pictures into grids of visual tokens.
@@ -28,9 +29,10 @@ public protocol FrameEncoder: Sendable {
     var showsWholeFrame: Bool { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
-    /// Signals that ``encode(_:signals:)`` can give.
+    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give.
     var signals: Set<Signal> { get }
-    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for nothing.
+    /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for
+    /// nothing.
     var newline: [Float]? { get }
     /// What a token file says about how the tokens came to be, besides ``name``; keys as in the file's metadata.
     var facts: [String: String] { get }
@@ -45,7 +47,7 @@ public protocol FrameEncoder: Sendable {
 
     /// Encodes the frames of a group, of which there are 1 to ``framesPerGroup``.
     ///
-    /// - Throws: As ``encode(_:signals:)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for another number.
+    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for another number.
     func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame
 
     /// Seconds at which a group, which is not empty, counts as shown.
@@ -61,7 +63,7 @@ public protocol FrameEncoder: Sendable {
 
     /// The part of a frame that the tokens show, at the size at which it is cut into patches.
     ///
-    /// - Throws: As ``encode(_:signals:)``.
+    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)``.
     func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame
 
     /// Turns an exemplar, a picture of the thing to look for, into query vectors in the space of the tokens.
@@ -108,6 +110,20 @@ extension FrameEncoder {
     public var showsWholeFrame: Bool { true }
     /// The whole frame as it is.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame { frame }
+
+    /// A frame at the size that this encoder needs.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for a frame without pixels.
+    package func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+        guard let size = frameSize, size != (frame.width, frame.height), !frame.pixels.isEmpty else {
+            try check(frame)
+            return frame
+        }
+        return FrameResampler(
+            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
+            height: size.height
+        ).resampled(frame)
+    }
 
     /// Checks that a frame has pixels, and the size that this encoder states.
     ///

@@ -30,6 +30,10 @@ public struct PairedEncoder: FrameEncoder {
                 .unsupportedInput, subject: folder.path, found: "a \(folder.modelType) checkpoint without a text tower",
                 allowed: "CLIP or SigLIP", remedy: "name one with --query-model")
         }
+        self.init(main, second)
+    }
+
+    private init(_ main: any FrameEncoder, _ second: VisionTower) {
         self.main = main
         self.second = second
         resampler = GridResampler(averaging: (second.rows, second.columns), to: (main.rows, main.columns))
@@ -56,31 +60,47 @@ public struct PairedEncoder: FrameEncoder {
 
     /// The first encoder's.
     public var showsWholeFrame: Bool { main.showsWholeFrame }
+    /// The first encoder's.
+    public var framesPerGroup: Int { main.framesPerGroup }
+    /// The first encoder's.
+    public var fitsVideos: Bool { main.fitsVideos }
+    /// The first encoder's.
+    public var frameSpread: FrameSpread? { main.frameSpread }
+    /// The first encoder's.
+    public func seconds(of group: [VideoFrame]) -> Double { main.seconds(of: group) }
+    /// The first encoder's.
+    public func facts(of grid: GridShape) -> [String: String] { main.facts(of: grid) }
+
+    /// Both models for one video.
+    public func fitted(to video: VideoOutline) throws(TokenReelError) -> any FrameEncoder {
+        PairedEncoder(try main.fitted(to: video), second)
+    }
 
     /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        var encoded = try main.encode(fitted(frame), signals: signals.subtracting([.patchEmbeddings]))
-        let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
-        encoded.patchEmbeddings = resampler.map(
-            try second.encode(seen, signals: []).tokens, channels: second.channels)
+        try encode([frame], signals: signals)
+    }
+
+    /// Encodes a group with both models; its patch embeddings are the means of those of its frames.
+    public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
+        var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]))
+        var sums: [Float] = []
+        for frame in group {
+            let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
+            let patches = try second.encode(seen, signals: []).tokens
+            sums = sums.isEmpty ? patches : zip(sums, patches).map { $0 + $1 }
+        }
+        let means = group.count == 1 ? sums : sums.map { $0 / Float(group.count) }
+        encoded.patchEmbeddings = resampler.map(means, channels: second.channels)
         return encoded
     }
 
     /// What the first encoder sees.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        try main.picture(of: fitted(frame))
+        try main.picture(of: main.fitted(frame))
     }
 
     /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.
     public func query(from image: VideoFrame) throws(TokenReelError) -> Query { try main.query(from: image) }
-
-    /// The frame at the size that the first encoder needs.
-    private func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        guard let size = main.frameSize else { return frame }
-        try check(frame)
-        return FrameResampler(
-            target: .exact(width: size.width, height: size.height), filter: .bilinear, width: size.width,
-            height: size.height
-        ).resampled(frame)
-    }
 }

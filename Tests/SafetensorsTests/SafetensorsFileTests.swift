@@ -46,6 +46,33 @@ final class Scratch {
         #expect(ours == (try Data(contentsOf: reference)))
     }
 
+    @Test func memoryHoldsWhatAFileWould() throws {
+        let contents = referenceContents().contents()
+        let file = try SafetensorsFile(path: reference.path)
+        let memory = try SafetensorsFile(contents, name: "memory")
+        #expect(contents.map(\.name).sorted() == file.tensors.keys.sorted())
+        #expect(file.tensors.allSatisfy { memory.tensors[$0.key]?.shape == $0.value.shape })
+        for name in ["b.f32", "a.f32", "halves", "doubles", "empty"] {
+            #expect(try memory.floats(name).array == file.floats(name).array, "\(name)")
+        }
+        for name in ["words", "longs", "shorts"] {
+            #expect(try memory.integers(name) == file.integers(name), "\(name)")
+        }
+        let error = #expect(throws: TokenReelError.self) { try SafetensorsFile(contents + contents, name: "memory") }
+        #expect(error?.found.hasPrefix("two tensors") == true)
+    }
+
+    @Test func singlePrecisionStaysWhereItIs() throws {
+        let numbers = TensorBuffer<Float>([1, 2, 3, 4])
+        var writer = SafetensorsWriter()
+        writer.add("here", shape: [2, 2], floats: numbers)
+        let contents = writer.contents()
+        let again = try SafetensorsFile(contents, name: "memory").floats("here")
+        func address(_ buffer: TensorBuffer<Float>) -> UnsafePointer<Float>? { buffer.memory.baseAddress }
+        #expect(address(again) == address(numbers))
+        #expect(again.array == [1, 2, 3, 4])
+    }
+
     @Test func readsWhatThePythonPackageWrote() throws {
         let file = try SafetensorsFile(path: reference.path)
         #expect(file.metadata == ["text": text])

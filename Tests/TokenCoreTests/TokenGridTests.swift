@@ -37,6 +37,24 @@ import TokenCore
         }
     }
 
+    @Test func someFramesCarryAllThatIsTheirs() throws {
+        let shape = try GridShape(frames: 5, rows: 2, columns: 3, channels: 2)
+        func count(_ numbers: Int) -> [Float] { (0..<numbers).map(Float.init) }
+        let grid = try TokenGrid(
+            shape: shape, values: TensorBuffer(count(60)), frameTimes: [0, 1, 2, 3, 4], saliency: count(30),
+            frameFeatures: count(20), patchEmbeddings: TensorBuffer(count(30 * 7)),
+            maps: [.valueNorms: TokenMap(layers: 2, values: count(60))], newline: [8, 9],
+            deepstack: [TensorBuffer(count(60).reversed())])
+        let part = try grid.frames(1..<3)
+        #expect(part.shape.frames == 2 && part.frameTimes == [1, 2] && part.newline == [8, 9])
+        #expect(part.values.array == Array(count(60)[12..<36]) && part.saliency == Array(count(30)[6..<18]))
+        #expect(part.frameFeatures == Array(count(20)[4..<12]))
+        #expect(part.patchEmbeddings?.array == Array(count(30 * 7)[42..<126]))
+        #expect(part.maps[.valueNorms] == TokenMap(layers: 2, values: Array(count(60)[6..<18] + count(60)[36..<48])))
+        #expect(part.deepstack.map(\.array) == [Array(count(60).reversed()[12..<36])])
+        #expect(try grid.frames(0..<5).maps == grid.maps && grid.frames(2..<2).shape.tokenCount == 0)
+    }
+
     @Test func timesCompareExactlyAcrossTimeBases() throws {
         let thirtieth = try #require(Rational(1, 30))
         let milli = try #require(Rational(1, 1000))

@@ -55,18 +55,38 @@ final class RunningCommand {
 
     init(
         _ arguments: [String], of executable: URL = CommandRun.executable, in folder: ScratchFolder?,
-        keepsInputOpen: Bool
+        keepsInputOpen: Bool = false, reading source: Pipe? = nil
     ) throws {
         guard let files else { throw CocoaError(.fileWriteUnknown) }
         process.executableURL = executable
         process.arguments = arguments
         if let folder { process.currentDirectoryURL = folder.url }
-        process.standardInput = keepsInputOpen ? input : FileHandle.nullDevice
+        process.standardInput = source ?? (keepsInputOpen ? input : FileHandle.nullDevice)
         for name in ["out", "err"] { try files.write("", to: name) }
         // Files can't fill up and block as pipes do.
         process.standardOutput = try FileHandle(forWritingTo: files.url.appending(path: "out"))
         process.standardError = try FileHandle(forWritingTo: files.url.appending(path: "err"))
         try process.run()
+    }
+
+    /// Sends some of the input.
+    func send(_ text: String) { try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+
+    /// What the command has written to standard output so far, in whole lines.
+    var linesSoFar: [Substring] {
+        let text = String(decoding: (try? files?.bytes("out")) ?? Data(), as: UTF8.self)
+        return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    }
+
+    /// Waits until something holds; false if it does not in time.
+    func waits(atMost seconds: Double = 30, until condition: (RunningCommand) throws -> Bool) rethrows -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while Date() < deadline {
+            if try condition(self) { return true }
+            guard process.isRunning else { return try condition(self) }
+            usleep(20_000)
+        }
+        return false
     }
 
     /// Sends all of the input and ends it.

@@ -29,6 +29,32 @@ import TokenReel
         #expect(inspected["tokens"] as? Int == 5 * side * side / 5)
     }
 
+    @Test func qwensGroupsFollowTheVideo() throws {
+        let scratch = try ScratchFolder()
+        let path = scratch.path("out.safetensors")
+        func grid(_ name: String, _ more: String...) throws -> [Int] {
+            let run = try CommandRun.tokenreel(
+                ["reduce", CommandRun.clip, "--model", folder(name), "--keep", "0.2", "-o", path, "-q"] + more)
+            #expect(run.status == 0 && run.errors == "")
+            let file = try TokenSequenceFile(path: path)
+            let shape = file.sequence.shape
+            #expect(file.sequence.deepstack.count == (name.hasPrefix("qwen3") ? 3 : 0))
+            #expect(file.metadata["grid_thw"] == "\(shape.frames),\(2 * shape.rows),\(2 * shape.columns)")
+            return [shape.frames, shape.rows, shape.columns]
+        }
+        // 640 x 360 within 2,048 pixels a frame, in tokens of 8 pixels; two frames a second, two a group.
+        #expect(try grid("qwen2.5-vl-bf16") == [12, 4, 7])
+        #expect(try grid("qwen2.5-vl-bf16", "--fps", "1", "--pixel-budget", "1024") == [6, 3, 5])
+        #expect(try grid("qwen2.5-vl-bf16", "--frames", "5", "--pixel-budget", "16-600") == [2, 2, 4])
+        // The budget is the whole video's: 6,144 pixels for 6 frames.
+        #expect(try grid("qwen3-vl-bf16", "--frames", "6") == [3, 3, 5])
+        let refused = try CommandRun.tokenreel("reduce", CommandRun.clip, "--pixel-budget", "600", "-o", path)
+        #expect(refused.status != 0 && refused.errors.contains("--pixel-budget"))
+        let fixed = try CommandRun.tokenreel(
+            "reduce", CommandRun.clip, "--model", folder("clip"), "--pixel-budget", "600", "-o", path)
+        #expect(fixed.status != 0 && fixed.errors.contains("budget"))
+    }
+
     @Test func llavasNewlineTravelsWithTheTokensAndIsNotCounted() throws {
         let scratch = try ScratchFolder()
         let expected = try SafetensorsFile(path: folder("llava-onevision-f16") + "/expected.safetensors")

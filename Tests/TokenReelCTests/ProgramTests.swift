@@ -10,13 +10,17 @@ import Testing
     private static let sources = SharedFiles.package.appending(path: "Sources")
     private static let programs = SharedFiles.package.appending(path: "Tests/TokenReelCTests/Programs")
     private static let clip = SharedFiles.package.appending(path: "Samples/clip.mp4").path
-    private static let python = ProcessInfo.processInfo.environment["TOKENREEL_PYTHON"] ?? "python3"
+    /// The Python package's tests do more where torch is.
+    private static let python =
+        ["TOKENREEL_TORCH_PYTHON", "TOKENREEL_PYTHON"].compactMap { ProcessInfo.processInfo.environment[$0] }.first
+        ?? "python3"
+    private static let needsNumpy: Comment = "needs a python3 with the package numpy"
     private static let ray = ProcessInfo.processInfo.environment["TOKENREEL_RAY_PYTHON"]
 
     /// Runs a command to its end; what it says comes back.
     private static func run(_ command: [String], with variables: [String: String] = [:]) throws -> (Int32, String) {
         let scratch = try ScratchFolder()
-        FileManager.default.createFile(atPath: scratch.path("said"), contents: nil)
+        _ = FileManager.default.createFile(atPath: scratch.path("said"), contents: nil)
         let said = try FileHandle(forWritingTo: scratch.url.appending(path: "said"))
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
@@ -45,7 +49,7 @@ import Testing
         #expect(status == 0 && said == "all as the header says\n", "\(said)")
     }
 
-    @Test(.enabled(if: has([python, "-c", "import numpy"]), "needs a python3 with the package numpy"))
+    @Test(.enabled(if: has([python, "-c", "import numpy"]), needsNumpy))
     func pythonsTestsPass() throws {
         let (status, said) = try Self.run(
             [Self.python, "-B", Self.programs.appending(path: "test_tokenreel.py").path],
@@ -69,5 +73,28 @@ import Testing
                 "TOKENREEL_LIBRARY": Self.library.path,
             ])
         #expect(status == 0 && said.contains("\"workers_killed\": 4, \"nodes_killed\": 1"), "\(said)")
+    }
+
+    @Test(.enabled(if: has([python, "-c", "import numpy, pip"]), needsNumpy))
+    func aWheelHoldsAllThatIsNeeded() throws {
+        let scratch = try ScratchFolder()
+        let package = Self.sources.appending(path: "TokenReelPython/tokenreel").path
+        let (built, wheel) = try Self.run([
+            Self.python, SharedFiles.package.appending(path: "scripts/build_wheel.py").path, package, Self.library.path,
+            scratch.url.path,
+        ])
+        try #require(built == 0, "\(wheel)")
+        let (installed, complaints) = try Self.run([
+            Self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
+            "--target", scratch.path("installed"), wheel.trimmingCharacters(in: .newlines),
+        ])
+        try #require(installed == 0, "\(complaints)")
+        let (status, said) = try Self.run(
+            [
+                Self.python, SharedFiles.package.appending(path: "Samples/reduce.py").path, Self.clip,
+                scratch.path("tokens"),
+            ], with: ["PYTHONPATH": scratch.path("installed"), "TOKENREEL_LIBRARY": ""])
+        #expect(status == 0 && said.hasPrefix("4704 -> 470 tokens"), "\(said)")
+        #expect(said.contains("[24, 14, 14, 768] -> [470, 768]"), "\(said)")
     }
 }

@@ -22,6 +22,14 @@ import TokenReel
         #expect(furthest <= 4)
     }
 
+    @Test func aReceiverCanLoseItsPatience() {
+        let queue = BoundedQueue<Int>(capacity: 2)
+        #expect(queue.receive(within: 0.01) == nil)
+        #expect(queue.send(7))
+        #expect(queue.receive(within: 0) == 7)
+        #expect(queue.receive(within: 0) == nil)
+    }
+
     @Test func aFullQueueCanBeLetGo() {
         for _ in 0..<10 {
             let queue = BoundedQueue<Int>(capacity: 4)

@@ -46,6 +46,20 @@ import VisionEncoding
         #expect(try scratch.bytes("1") == scratch.bytes("5"))
     }
 
+    @Test func aGridInMemoryIsReducedLikeAFile() throws {
+        let pipeline = try pipeline()
+        let input = try OpenInput(.file(Self.clip))
+        let encoded = try pipeline.encode(input)
+        let reduced = try pipeline.reduce(
+            encoded: EncodedInput(grid: encoded.grid, metadata: ["model": "mine", "other": "no"]))
+        let direct = try pipeline.reduce(input)
+        #expect(reduced.sequence.tokens.array == direct.sequence.tokens.array)
+        #expect(reduced.sequence.plan == direct.sequence.plan)
+        #expect(reduced.metadata["recipe"] == direct.metadata["recipe"])
+        #expect(reduced.metadata["model"] == "mine")
+        #expect(reduced.metadata["other"] == nil && reduced.metadata["sampling"] == nil)
+    }
+
     @Test func gridOnTheWayChangesNothing() throws {
         let scratch = try ScratchFolder()
         let pipeline = try pipeline()

@@ -1,4 +1,5 @@
 import Testing
+import TokenCore
 import VideoDecoding
 
 /// Times in milliseconds, so that a tick is 0.001 s.
@@ -27,6 +28,21 @@ import VideoDecoding
             if chosen.last != index { chosen.append(index) }
         }
         return chosen
+    }
+
+    @Test func spreadsCountFramesOfTheRange() {
+        // Twenty frames a tenth of a second apart, then as many at half the rate: indices, not times.
+        let times = (0..<20).map { 100 * Int64($0) } + (0..<20).map { 2000 + 200 * Int64($0) }
+        let ends = FrameSpread(.count(4), bounds: 1...9, multiple: 1, .endToEnd)
+        #expect(choose(.spread(ends), times, duration: 200) == [0, 13, 26, 39])
+        let starts = FrameSpread(.count(4), bounds: 1...9, multiple: 2, .partStarts)
+        #expect(choose(.spread(starts), times, duration: 200) == [0, 10, 20, 30])
+        #expect(choose(.spread(starts), times, start: 1, end: 3, duration: 200) == [10, 13, 17, 21])
+        // 40 frames in 6 seconds, of which 2 a second are 12, but no more than 9.
+        let rate = FrameSpread(.rate(2), bounds: 1...9, multiple: 1, .partStarts)
+        #expect(choose(.spread(rate), times, duration: 200).count == 9)
+        #expect(choose(.spread(rate), [5], duration: 200) == [0])
+        #expect(choose(.spread(rate), []) == [])
     }
 
     @Test(arguments: 0..<60)

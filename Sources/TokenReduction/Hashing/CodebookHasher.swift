@@ -122,3 +122,13 @@ struct CodebookHasher: TokenHasher {
         return min(Elbow.published(distortions: distortions), most)
     }
 }
+
+extension CodebookHasher: CodebookNaming {
+    /// By cosine.
+    func labels(
+        of tokens: TensorBuffer<Float>, channels: Int, in entries: TensorBuffer<Float>, workers: Int
+    ) -> [Int32] {
+        let norms = tokens.withUnsafeBufferPointer { Rows.norms($0, channels: channels) }
+        return SphericalKMeans.assign(tokens, channels: channels, norms: norms, to: entries, workers: workers).labels
+    }
+}

@@ -3,11 +3,11 @@ package import TokenCore
 
 /// A codebook that follows the tokens it sees and gives up entries that nobody uses.
 ///
-/// Source: WavTokenizer (arXiv 2408.16532), derived from its description; the update is the usual moving average of
-/// van den Oord et al. (arXiv 1711.00937): `n_k <- a n_k + (1 - a) n'_k`, `m_k <- a m_k + (1 - a) sum of the batch's
-/// tokens`, entry `m_k / n_k` with n smoothed after Laplace, `(n_k + e) / (sum n + K e) sum n`, decay a 0.99, e 1e-5. It
-/// starts from k-means, and an entry whose n falls below `dead` is drawn anew from the batch, by a fixed seed.
-/// Cost: O(N K D) a batch.
+/// Source: WavTokenizer (arXiv 2408.16532), derived from its description; the update is the usual moving average of van
+/// den Oord et al. (arXiv 1711.00937): `n_k <- a n_k + (1 - a) n'_k`, `m_k <- a m_k + (1 - a) sum of the batch's
+/// tokens`, entry `m_k / n_k` with n smoothed after Laplace, `(n_k + e) / (sum n + K e) sum n`, decay a 0.99, e 1e-5.
+/// It starts from k-means, and an entry whose n falls below `dead` is drawn anew from the batch, by a fixed seed. Cost:
+/// O(N K D) a batch.
 package struct OnlineCodebook: Sendable {
     /// `[K, channels]`.
     package private(set) var entries: TensorBuffer<Float>
@@ -30,12 +30,21 @@ package struct OnlineCodebook: Sendable {
     ) {
         let means = EuclideanKMeans(
             of: tokens, channels: channels, count: count, iterations: iterations, seed: seed, workers: workers)
-        entries = means.entries
-        usage = [Float](repeating: 0, count: means.entries.count / channels)
+        var usage = [Float](repeating: 0, count: means.entries.count / channels)
         for label in means.labels { usage[Int(label)] += 1 }
-        let weights = usage
-        sums = means.entries.withUnsafeBufferPointer { entries in
-            entries.indices.map { entries[$0] * weights[$0 / channels] }
+        self.init(
+            entries: means.entries, usage: usage, channels: channels, decay: decay, dead: dead, seed: seed)
+    }
+
+    /// Goes on from entries `[K, channels]` that name `usage` tokens of a batch each.
+    package init(
+        entries: TensorBuffer<Float>, usage: [Float], channels: Int, decay: Float = 0.99, dead: Float,
+        seed: UInt64 = 0
+    ) {
+        self.entries = entries
+        self.usage = usage
+        sums = entries.withUnsafeBufferPointer { entries in
+            entries.indices.map { entries[$0] * usage[$0 / channels] }
         }
         self.channels = channels
         self.decay = decay
@@ -50,7 +59,12 @@ package struct OnlineCodebook: Sendable {
 
     /// Moves the entries towards the tokens of a batch `[N, channels]`, and draws unused ones anew from it.
     package mutating func update(with batch: TensorBuffer<Float>, workers: Int = 1) {
-        let labels = codes(of: batch, workers: workers)
+        update(with: batch, labels: codes(of: batch, workers: workers), workers: workers)
+    }
+
+    /// The same with entries that were chosen by another measure.
+    package mutating func update(with batch: TensorBuffer<Float>, labels: [Int32], workers: Int = 1) {
+        guard batch.count > 0 else { return }
         let batchSums = EuclideanKMeans.sums(
             of: batch, channels: channels, labels, count: usage.count, workers: workers)
         for entry in usage.indices {

@@ -68,3 +68,12 @@ struct OnlineHasher: TokenHasher {
         return TokenHash(words: labels, levels: levels, of: input, isStreamable: isCausal)
     }
 }
+
+extension OnlineHasher: CodebookNaming {
+    /// By Euclidean distance.
+    func labels(
+        of tokens: TensorBuffer<Float>, channels: Int, in entries: TensorBuffer<Float>, workers: Int
+    ) -> [Int32] {
+        EuclideanKMeans.nearest(tokens, channels: channels, to: entries, workers: workers).labels
+    }
+}

@@ -11,11 +11,14 @@ public enum CodebookSize: Sendable, Equatable {
 
 /// The token hash of a video: a codebook, and for every cell of the grid which entry stands for it.
 ///
-/// Codes are numbered by first appearance in raster order, so equal clusterings have equal codes.
+/// Codes are numbered by first appearance in raster order, so equal clusterings have equal codes; those of a codebook
+/// that was there before the video are its own.
 public struct TokenHash: Sendable {
     /// `[T * H * W]`: the code of every source token, 0 ..< count.
     public let codes: [Int32]
     /// The map from source tokens to codebook entries: entry k is a mean of the tokens with code k.
+    ///
+    /// Of a codebook that was there before, the map to the means of the codes that occur.
     public let plan: ReductionPlan
     /// `[count, channels]`: the codebook at the scale of the source features.
     public let codebook: TensorBuffer<Float>
@@ -26,14 +29,16 @@ public struct TokenHash: Sendable {
     public let isStreamable: Bool
 
     /// Number of codebook entries.
-    public var count: Int { plan.count }
+    public let count: Int
 
     init(
-        codes: [Int32], plan: ReductionPlan, codebook: TensorBuffer<Float>, levels: CodeLevels?, isStreamable: Bool
+        codes: [Int32], plan: ReductionPlan, codebook: TensorBuffer<Float>, count: Int, levels: CodeLevels?,
+        isStreamable: Bool
     ) {
         self.codes = codes
         self.plan = plan
         self.codebook = codebook
+        self.count = count
         self.levels = levels
         self.isStreamable = isStreamable
     }
@@ -67,6 +72,7 @@ public struct TokenHash: Sendable {
                 return .init(anchor: anchor, sources: tokens, weights: weights)
             })
         codebook = plan.applied(to: grid.values, channels: grid.shape.channels)
+        count = members.count
         self.levels = levels
         self.isStreamable = isStreamable
     }
@@ -106,5 +112,26 @@ public struct TokenHash: Sendable {
         self.init(
             labels: labels, labelCount: Int(labels.max() ?? -1) + 1, similarity: similarity, grid: input.grid,
             norms: input.norms, isNormalized: false, levels: levels, isStreamable: isStreamable)
+    }
+
+    /// Names tokens by the entries of a codebook that was there before, `[K, channels]`.
+    init(naming labels: [Int32], by entries: TensorBuffer<Float>, of input: ReductionInput) {
+        let channels = input.channels
+        let named = entries.gathering(labels.map(Int.init), channels: channels)
+        let similarity = input.grid.values.withUnsafeBufferPointer { tokens in
+            named.withUnsafeBufferPointer { named in
+                let lengths = Rows.norms(named, channels: channels)
+                return Rows.dotsAndSquares(tokens, named, channels: channels).dots.enumerated().map { token, dot in
+                    let scale = lengths[token] * input.norms[token]
+                    return scale > 0 ? dot / scale : 0
+                }
+            }
+        }
+        let occurring = TokenHash(
+            labels: labels, labelCount: entries.count / channels, similarity: similarity, grid: input.grid,
+            norms: input.norms, isNormalized: input.asPublished)
+        self.init(
+            codes: labels, plan: occurring.plan, codebook: entries, count: entries.count / channels, levels: nil,
+            isStreamable: true)
     }
 }

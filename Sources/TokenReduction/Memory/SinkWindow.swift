@@ -1,7 +1,7 @@
 /// A memory of the first entries of a stream and the most recent ones.
 ///
-/// Source: StreamingLLM (arXiv 2309.17453), `StartRecentKVCache`: entries `0 ..< sinks` stay for good, of the others the
-/// last `recent`. An entry's position is its place in the memory, not in the stream, so positions never grow beyond
+/// Source: StreamingLLM (arXiv 2309.17453), `StartRecentKVCache`: entries `0 ..< sinks` stay for good, of the others
+/// the last `recent`. An entry's position is its place in the memory, not in the stream, so positions never grow beyond
 /// `sinks + recent`. Entries may be tokens or whole frames.
 public struct SinkWindow<Entry: Sendable>: Sendable {
     /// How many of the first entries stay for good.
@@ -38,6 +38,11 @@ public struct SinkWindow<Entry: Sendable>: Sendable {
         guard entries.count < capacity else { return entry }
         entries.append(entry)
         return evicted
+    }
+
+    /// Changes all entries in place.
+    mutating func update(_ change: (inout Entry) -> Void) {
+        for index in entries.indices { change(&entries[index]) }
     }
 
     /// Drives out what has to go before `count` more entries fit, oldest first.

@@ -16,6 +16,8 @@ internal import TokenCore
 ///
 /// Shapes: `[T, H, W, D]` to `count` rows, but never fewer than T. Anchors: the middle of a block. Cost: O(T N D).
 ///
+/// Where grids are preserved h and the width are those of the ``FrameGrid``, so that its blocks are the tokens.
+///
 /// With `asPublished` the grid is the largest square within the budget, as the paper's 8 x 8, 12 x 12 and 16 x 16 are.
 struct AdaptivePoolMerger: TokenMerger {
     static let descriptor = StageDescriptor(
@@ -29,7 +31,9 @@ struct AdaptivePoolMerger: TokenMerger {
         try input.checkCancellation()
         let frames = (0..<shape.frames).flatMap { frame -> [ReductionPlan.Row] in
             let share = Apportionment.evenShare(of: count, group: frame, groups: shape.frames)
-            let widths = input.asPublished ? Self.square(within: share, shape) : Self.widths(of: share, shape)
+            let widths =
+                input.frameGrid.map { Array(repeating: $0.columns, count: $0.rows) }
+                ?? (input.asPublished ? Self.square(within: share, shape) : Self.widths(of: share, shape))
             return widths.enumerated().flatMap { i, width -> [ReductionPlan.Row] in
                 let rows = Self.block(i, of: widths.count, over: shape.rows)
                 let row = Self.middle(i, of: widths.count, over: shape.rows)

@@ -15,6 +15,10 @@ public struct ReductionQuality: Sendable, Equatable {
     /// Coverage divided by the number of output tokens: VQToken's token density with coverage for accuracy.
     public let density: Double
 
+    /// Figures that nobody asked for: none is a number.
+    package static let unmeasured = ReductionQuality(
+        coverage: .nan, coverageP05: .nan, fidelity: .nan, measuredTokens: 0, density: .nan)
+
     /// Comparing every source with every output would grow with the square of the length; beyond this many
     /// multiplications an even sample of the sources is measured.
     private static let largestProduct = 2e10

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Passes values from one thread to another, a few ahead at most, so that the faster side waits for the slower.
 ///
-/// One thread sends, one receives.
+/// One thread receives; of several that send at once, any comes first.
 package final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
@@ -33,6 +33,15 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
     /// Waits for a value and takes it.
     package func receive() -> Element {
         filled.wait()
+        return take()
+    }
+
+    /// The same for at most that many seconds; nil if none came.
+    package func receive(within seconds: Double) -> Element? {
+        filled.wait(timeout: .now() + seconds) == .success ? take() : nil
+    }
+
+    private func take() -> Element {
         let element = state.withLock { $0.elements.removeFirst() }
         free.signal()
         return element

@@ -1,8 +1,9 @@
 internal import Synchronization
 internal import TokenCore
 internal import VideoDecoding
+internal import VisionEncoding
 
-/// Decodes on one thread and encodes on the caller's, a few frames apart.
+/// Decodes on one thread and encodes on the caller's, a few groups of frames apart.
 struct VideoEncoder {
     let frames: FrameSequenceEncoder
     var options: DecodeOptions
@@ -10,13 +11,15 @@ struct VideoEncoder {
     struct Outcome {
         let grid: TokenGrid
         let info: VideoInfo
+        /// What the encoder says about this grid.
+        let facts: [String: String]
         let statistics: DecodeStatistics
         let decodeSeconds: Double
         let encodeSeconds: Double
     }
 
     private enum Event: Sendable {
-        case opened(VideoInfo, expectedFrames: Int?)
+        case opened(VideoInfo, VideoOutline)
         case frame(VideoFrame)
         case finished(DecodeStatistics, seconds: Double)
         case failed(TokenReelError)
@@ -33,7 +36,7 @@ struct VideoEncoder {
 
     /// The grid of a whole video.
     func encode(
-        _ source: VideoSource, progress: ((_ frames: Int, _ expected: Int?) -> Void)?
+        _ source: any FrameSource, progress: ((_ frames: Int, _ expected: Int?) -> Void)?
     ) throws(TokenReelError) -> Outcome {
         let queue = BoundedQueue<Event>(capacity: Self.framesAhead)
         let thread = DedicatedThread { [options] in Self.decode(source, options, into: queue) }
@@ -48,13 +51,15 @@ struct VideoEncoder {
         return try outcome.get()
     }
 
-    private static func decode(_ source: VideoSource, _ options: DecodeOptions, into queue: BoundedQueue<Event>) {
+    private static func decode(
+        _ source: any FrameSource, _ options: DecodeOptions, into queue: BoundedQueue<Event>
+    ) {
         var clock = Stopwatch()
         do throws(TokenReelError) {
             clock.start()
-            let decoder = try VideoDecoder(source, options: options)
+            let decoder = try source.open(options)
             clock.stop()
-            guard queue.send(.opened(decoder.info, expectedFrames: decoder.expectedFrames)) else { return }
+            guard queue.send(.opened(decoder.info, VideoOutline(decoder))) else { return }
             while true {
                 clock.start()
                 let frame = try decoder.next()
@@ -78,16 +83,17 @@ struct VideoEncoder {
         var clock = Stopwatch()
         while true {
             switch queue.receive() {
-            case .opened(let info, let expected):
-                opened = (info, expected)
-                progress?(0, expected)
+            case .opened(let info, let outline):
+                opened = (info, outline.frames)
+                do { try frames.fit(to: outline) } catch { throw error.about(name) }
+                progress?(0, outline.frames)
             case .frame(let frame):
                 waiting.append(frame)
-                guard waiting.count == frames.workers else { continue }
+                guard waiting.count == frames.workers * frames.encoder.framesPerGroup else { continue }
                 clock.start()
                 try frames.encode(&waiting, into: &builder)
                 clock.stop()
-                progress?(builder.frames, opened?.expected)
+                progress?(builder.frames * frames.encoder.framesPerGroup, opened?.expected)
             case .failed(let error): throw error
             case .finished(let statistics, let seconds):
                 clock.start()
@@ -100,10 +106,19 @@ struct VideoEncoder {
                 }
                 let grid = try builder.finish(from: frames.encoder)
                 return Outcome(
-                    grid: grid, info: opened.info, statistics: statistics, decodeSeconds: seconds,
-                    encodeSeconds: clock.seconds)
+                    grid: grid, info: opened.info, facts: frames.encoder.facts(of: grid.shape), statistics: statistics,
+                    decodeSeconds: seconds, encodeSeconds: clock.seconds)
             }
         }
+    }
+}
+
+extension VideoOutline {
+    /// What an open decoder knows of the frames to come.
+    init(_ decoder: any FrameStream) {
+        self.init(
+            width: decoder.info.width, height: decoder.info.height, frames: decoder.expectedFrames,
+            frameRate: decoder.info.frameRate, sampledRate: decoder.sampledRate, frameIndices: decoder.frameIndices)
     }
 }
 

@@ -1,7 +1,7 @@
 internal import Safetensors
 internal import Synchronization
 public import TokenCore
-internal import VideoDecoding
+package import VideoDecoding
 
 /// An input that is ready to be read, from the start and more than once.
 ///
@@ -16,7 +16,7 @@ public final class OpenInput: Sendable {
     public let name: String?
 
     enum Content: Sendable {
-        case video(VideoSource)
+        case video(any FrameSource)
         case grid(TokenGridFile)
     }
     let content: Content
@@ -49,6 +49,22 @@ public final class OpenInput: Sendable {
         knownDigest = Mutex(spool?.digest)
     }
 
+    /// Opens bytes that someone sent: a token grid, or what `video` decodes.
+    ///
+    /// - Parameter name: A name to write into files.
+    /// - Throws: What ``TokenGridFile`` throws, about `upload`.
+    package init(
+        upload: SpooledInput, video: any FrameSource, name: String?, limits: Limits
+    ) throws(TokenReelError) {
+        source = .file("upload")
+        self.name = name
+        spool = upload
+        content =
+            FileReader.looksLikeSafetensors(upload.file.path)
+            ? try Self.content(of: source, upload, limits) : .video(video)
+        knownDigest = Mutex(upload.digest)
+    }
+
     /// Whether the input is a token grid, not video.
     public var isGrid: Bool { if case .grid = content { true } else { false } }
 
@@ -72,12 +88,12 @@ public final class OpenInput: Sendable {
     private static func content(
         of source: InputSource, _ spool: SpooledInput?, _ limits: Limits
     ) throws(TokenReelError) -> Content {
-        if case .url(let address) = source { return .video(.url(address)) }
+        if case .url(let address) = source { return .video(VideoSource.url(address)) }
         let name = displayName(source)
         let path = spool?.file.path ?? name
         // A name that promises a grid deserves a grid's error messages.
         guard name.hasSuffix(".safetensors") || FileReader.looksLikeSafetensors(path) else {
-            return .video(.file(path))
+            return .video(VideoSource.file(path))
         }
         do {
             return .grid(try TokenGridFile(path: path, limits: limits))

@@ -1,4 +1,4 @@
-internal import TokenCore
+package import TokenCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -9,11 +9,16 @@ internal import TokenCore
 #endif
 
 /// A pipe's bytes as something that can be read more than once.
-struct SpooledInput {
+package struct SpooledInput: Sendable {
     /// Holds the bytes until it is let go.
-    let file: TemporaryFile
+    package let file: TemporaryFile
     /// Their SHA-256.
-    let digest: String
+    package let digest: String
+
+    package init(file: TemporaryFile, digest: String) {
+        self.file = file
+        self.digest = digest
+    }
 
     /// Copies standard input.
     static func standardInput(limits: Limits, cancellation: Cancellation?) throws(TokenReelError) -> SpooledInput {

@@ -1,4 +1,6 @@
 internal import Synchronization
+internal import TokenCore
+internal import TokenReduction
 public import VideoDecoding
 
 /// The handle on a live reduction that runs on another thread: ends it, changes what it looks for, tells how far it is.
@@ -10,6 +12,7 @@ public final class LiveControl: Sendable {
         var queries: [StandingQuery] = []
         var progress = LiveProgress()
         var frames: (any LiveFrames)?
+        var memory: LiveMemory?
     }
     private let state = Mutex(State())
 
@@ -56,13 +59,27 @@ public final class LiveControl: Sendable {
     /// What the source has done so far; all zero before the run.
     public var statistics: LiveStatistics { state.withLock { $0.frames }?.statistics ?? LiveStatistics() }
 
+    /// What the stream's memory holds now; nil before the first segment, or without a memory.
+    ///
+    /// Its shape is that of the frames which the memory still refers to; see ``StreamMemory``.
+    public func snapshot() -> StreamSnapshot? { state.withLock { $0.memory }?.snapshot }
+
     // MARK: For the run
 
     var isFinishing: Bool { state.withLock { $0.isFinishing } }
 
     var standingQueries: [StandingQuery] { state.withLock { $0.queries } }
 
-    func begin(_ frames: any LiveFrames) { state.withLock { $0.frames = frames } }
+    func begin(_ frames: any LiveFrames, _ memory: LiveMemory?) {
+        state.withLock { state in
+            state.frames = frames
+            state.memory = memory
+        }
+    }
+
+    func remember(_ grid: TokenGrid, reducedBy plan: ReductionPlan, firstFrame: Int) {
+        state.withLock { $0.memory?.memory.remember(grid, reducedBy: plan, firstFrame: firstFrame) }
+    }
 
     func update(_ change: (inout LiveProgress) -> Void) { state.withLock { change(&$0.progress) } }
 }

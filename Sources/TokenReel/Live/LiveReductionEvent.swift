@@ -16,7 +16,7 @@ public enum LiveReductionEvent: Sendable {
 public struct CommittedSegment: Sendable {
     /// Counts 0, 1, 2, … over the whole stream.
     public let id: Int
-    /// Which frames of the stream it holds, counted from 0 at the first.
+    /// Which frames of the stream it holds, counted from 0 at the first; where the encoder joins frames, which groups.
     public let frames: Range<Int>
     /// The tokens; frames of positions count from the segment's first, ``TokenSequence/frameTimes`` are seconds of the stream.
     public let sequence: TokenSequence
@@ -24,7 +24,7 @@ public struct CommittedSegment: Sendable {
     public let metadata: [String: String]
     /// Names of the standing queries it was reduced for.
     public let queries: [String]
-    /// When each frame arrived.
+    /// When each frame arrived; of a group, its first.
     public let arrivals: [ContinuousClock.Instant]
     /// When the segment was found to be finished.
     public let closed: ContinuousClock.Instant

@@ -1,3 +1,4 @@
+internal import TensorOps
 internal import TokenCore
 internal import TokenReduction
 internal import VideoDecoding
@@ -5,15 +6,18 @@ internal import VisionEncoding
 
 /// One live reduction at work.
 struct LiveRun {
-    private let pipeline: Pipeline
-    private let recipe: Recipe
+    private let reduction: LiveReduction
+    private var pipeline: Pipeline
     private let source: any LiveFrames
     private let control: LiveControl
     private let metadata: [String: String]
     private var encoder: FrameSequenceEncoder
     private var committer: SegmentCommitter
     private var reducer: SegmentReducer
+    /// Frames of a group that is not complete.
+    private var arrived: [ArrivedFrame] = []
     private var waiting: WaitingFrames
+    private var isFitted = false
     /// Frames of committed segments.
     private var framesDone = 0
     private var segmentsDone = 0
@@ -25,20 +29,17 @@ struct LiveRun {
     private static let patience = 0.1
 
     init(_ reduction: LiveReduction, _ source: any LiveFrames, _ control: LiveControl) throws(TokenReelError) {
+        self.reduction = reduction
         pipeline = try reduction.watching
-        recipe = try reduction.recipe
         self.source = source
         self.control = control
         encoder = FrameSequenceEncoder(pipeline)
-        committer = SegmentCommitter(recipe, window: reduction.window, channels: pipeline.encoder.channels)
-        reducer = SegmentReducer(
-            recipe,
-            budget: try RunningBudget(
-                pipeline.request.budget, tokensPerFrame: pipeline.encoder.rows * pipeline.encoder.columns,
-                totalFrames: nil))
+        committer = SegmentCommitter(
+            try pipeline.recipe(), window: reduction.window, channels: pipeline.encoder.channels)
+        reducer = try reduction.reducer(of: &pipeline)
         waiting = WaitingFrames(encoder: pipeline.encoder, limits: pipeline.decodeOptions.limits)
         metadata = try reduction.provenance()
-        control.begin(source)
+        control.begin(source, reduction.memory.map { LiveMemory($0, of: pipeline.encoder, metadata) })
         if let query = pipeline.standingQuery { control.add(query) }
     }
 
@@ -49,6 +50,7 @@ struct LiveRun {
             guard let event = source.next(timeout: Self.patience) else { continue }
             guard try handle(event, receive) else { break }
         }
+        try encodeArrived(receive, all: true)
         try commitAll(receive)
         control.update { $0.isOpen = false }
     }
@@ -61,17 +63,14 @@ struct LiveRun {
             control.update { $0.isOpen = true }
             try receive(.opened(info, attempt: attempt))
         case .frame(let frame, let arrival):
-            var arrived = [(frame, arrival)]
-            // Frames that wait already are encoded at the same time.
-            while arrived.count < encoder.workers, let next = source.next(timeout: 0) {
-                guard case .frame(let frame, let arrival) = next else {
-                    try encode(arrived, receive)
-                    return try handle(next, receive)
-                }
-                arrived.append((frame, arrival))
+            arrived.append(ArrivedFrame(frame: frame, arrival: arrival))
+            // Frames that have come already are encoded at the same time.
+            if arrived.count < encoder.workers * encoder.encoder.framesPerGroup, let next = source.next(timeout: 0) {
+                return try handle(next, receive)
             }
-            try encode(arrived, receive)
+            try encodeArrived(receive, all: false)
         case .gap(let gap):
+            try encodeArrived(receive, all: true)
             try commitAll(receive)
             let isNew = !isInGap
             isInGap = true
@@ -88,27 +87,53 @@ struct LiveRun {
 
     // MARK: Frames
 
-    private mutating func encode(
-        _ arrived: [(VideoFrame, ContinuousClock.Instant)], _ receive: Receive
-    ) throws(TokenReelError) {
+    /// Encodes the groups that are complete, or all there is, and commits what that finishes.
+    private mutating func encodeArrived(_ receive: Receive, all: Bool) throws(TokenReelError) {
+        let size = encoder.encoder.framesPerGroup
+        let frames = arrived.prefix(all ? arrived.count : arrived.count / size * size)
+        guard let first = frames.first else { return }
+        arrived.removeFirst(frames.count)
+        try fit(to: first.frame)
         let start = ContinuousClock.now
-        let encoded = try encoder.encode(arrived.map(\.0))
-        let seconds = (ContinuousClock.now - start) / .seconds(1) / Double(arrived.count)
-        for (frame, (picture, arrival)) in zip(encoded, arrived) {
-            let time = picture.pts.seconds
-            waiting.frames.append(.init(frame: frame, seconds: time, arrival: arrival, encodeSeconds: seconds))
-            let input = self.input
-            let segments = try frame.tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in
-                try committer.append(tokens, at: time, input: input)
-            }
-            let open = waiting.frames.count
-            control.update { progress in
-                progress.frames += 1
-                progress.seconds = time
-                progress.openFrames = open
-            }
-            try commit(segments, receive)
+        var fitted: [VideoFrame] = []
+        for frame in frames { fitted.append(try encoder.encoder.fitted(frame.frame)) }
+        let groups = Rows.blocks(of: frames.count, size: size)
+        let encoded = try encoder.encode(groups: groups.map { Array(fitted[$0]) })
+        let seconds = (ContinuousClock.now - start) / .seconds(1) / Double(groups.count)
+        for (frame, group) in zip(encoded, groups) {
+            try append(
+                WaitingFrames.Frame(
+                    frame: frame, seconds: encoder.encoder.seconds(of: Array(fitted[group])),
+                    arrival: frames[group.lowerBound].arrival, encodeSeconds: seconds), receive)
         }
+    }
+
+    private mutating func append(_ frame: WaitingFrames.Frame, _ receive: Receive) throws(TokenReelError) {
+        waiting.frames.append(frame)
+        let input = self.input
+        let segments = try frame.frame.tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in
+            try committer.append(tokens, at: frame.seconds, input: input)
+        }
+        let open = waiting.frames.count
+        control.update { progress in
+            progress.frames += 1
+            progress.seconds = frame.seconds
+            progress.openFrames = open
+        }
+        try commit(segments, receive)
+    }
+
+    /// Fits the encoder to the first frame; later ones are brought to its size.
+    private mutating func fit(to frame: VideoFrame) throws(TokenReelError) {
+        defer { isFitted = true }
+        guard !isFitted, encoder.encoder.fitsVideos else { return }
+        var outline = VideoOutline(width: frame.width, height: frame.height)
+        if case .rate(let rate) = pipeline.decodeOptions.sampling { outline.sampledRate = rate }
+        try encoder.fit(to: outline)
+        pipeline.encoder = encoder.encoder
+        waiting = WaitingFrames(encoder: encoder.encoder, limits: pipeline.decodeOptions.limits)
+        reducer = try reduction.reducer(of: &pipeline)
+        try reduction.memory?.validate(tokensPerFrame: encoder.encoder.rows * encoder.encoder.columns)
     }
 
     /// What a segmenter that looks at a window as a whole is shown of the frames that wait now.
@@ -153,12 +178,14 @@ struct LiveRun {
         let grid = try waiting.grid(of: 0..<count)
         let request = try pipeline.request(for: queries, about: grid)
         let reduction = try reducer.reduce(grid, request)
+        control.remember(grid, reducedBy: reduction.plan, firstFrame: framesDone)
         let sequence = try pipeline.stored(TokenSequence(reduction, of: grid), reduction, of: grid)
         let encoding = StageTiming(stage: "encode", seconds: frames.reduce(0) { $0 + $1.encodeSeconds })
         let range = framesDone..<framesDone + count
-        var metadata = metadata
+        var metadata = metadata.merging(encoder.encoder.facts(of: grid.shape)) { _, fact in fact }
         metadata["segment"] = "\(segmentsDone)"
         metadata["first_frame"] = "\(range.lowerBound)"
+        metadata["codebook_version"] = reducer.codebookVersion.map(String.init)
         if !queries.isEmpty {
             metadata["query"] =
                 JSONValue.array(
@@ -169,6 +196,12 @@ struct LiveRun {
             id: segmentsDone, frames: range, sequence: sequence, metadata: metadata, queries: queries.map(\.name),
             arrivals: frames.map(\.arrival), closed: closed, stages: [encoding] + reduction.stageSeconds)
     }
+}
+
+/// A frame that is not encoded yet.
+private struct ArrivedFrame {
+    let frame: VideoFrame
+    let arrival: ContinuousClock.Instant
 }
 
 /// Encoded frames whose segments are not finished.
@@ -192,6 +225,19 @@ private struct WaitingFrames {
 }
 
 extension LiveReduction {
+    /// What reduces segments of the tokens that the pipeline's encoder makes; divides its budget as preserving grids needs.
+    fileprivate func reducer(of pipeline: inout Pipeline) throws(TokenReelError) -> SegmentReducer {
+        let encoder = pipeline.encoder
+        let frame = try GridShape(
+            frames: 1, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels)
+        pipeline.request = try self.pipeline.request.divided(among: frame)
+        return SegmentReducer(
+            try pipeline.recipe(),
+            budget: try RunningBudget(
+                pipeline.request.budget, tokensPerFrame: frame.tokensPerFrame, totalFrames: nil),
+            codebook: codebook)
+    }
+
     /// What token files of all segments say.
     fileprivate func provenance() throws(TokenReelError) -> [String: String] {
         var pipeline = pipeline

@@ -30,7 +30,7 @@ public struct StandingQuery: Sendable {
 
 extension Pipeline {
     /// What this pipeline itself looks for.
-    var standingQuery: StandingQuery? {
+    package var standingQuery: StandingQuery? {
         let subject: StandingQuery.Subject? =
             question.map { .words($0) } ?? exemplar.map { .picture($0) } ?? request.query.map { .embedding($0) }
         return subject.map { StandingQuery("query", $0, description: queryDescription) }

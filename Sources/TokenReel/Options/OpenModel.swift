@@ -18,27 +18,29 @@ package struct OpenModel: Sendable {
 
     /// Reads what the options name; without a model takes the built-in encoder.
     ///
-    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make no
-    ///   sense.
+    /// - Throws: ``TokenReelError`` of the checkpoint, and ``TokenReelError/Code/invalidArgument`` for options that make
+    ///   no sense.
     package init(_ options: PipelineOptions) throws(TokenReelError) {
         let folder = try options.folder(.model)
         let queryFolder = try options.folder(.queryModel)
         textFolder = queryFolder ?? folder
         var encoder: any FrameEncoder
         if let folder {
-            encoder = try VisionTower(folder, options: try options.towerOptions())
+            encoder = try folder.encoder(try options.towerOptions())
         } else {
             let (rows, columns) = try options[.grid]?.pair() ?? (14, 14)
             encoder = try DescriptorEncoder(rows: rows, columns: columns)
         }
-        for key in [.layer, .space, .saliency] as [PipelineOptions.Key] where folder == nil && options[key] != nil {
+        for key in [.layer, .space, .saliency, .leastPixels, .mostPixels] as [PipelineOptions.Key]
+        where folder == nil && options[key] != nil {
             throw TokenReelError(
                 .invalidArgument, subject: "option \(key.rawValue)", found: "an option for a model without one",
                 remedy: "name a checkpoint folder with model")
         }
         if folder != nil, options[.grid] != nil {
             throw TokenReelError(
-                .invalidArgument, subject: "option grid", found: "a grid for the built-in encoder together with a model",
+                .invalidArgument, subject: "option grid",
+                found: "a grid for the built-in encoder together with a model",
                 remedy: "leave one of them out")
         }
         if let queryFolder {
@@ -59,15 +61,31 @@ package struct OpenModel: Sendable {
     ) throws(TokenReelError) -> Pipeline {
         let options = try options.overridden(by: call)
         var pipeline = Pipeline(encoder: encoder)
-        try options.setSampling(&pipeline.decodeOptions)
+        try options.setSampling(&pipeline)
         try options.setMethod(&pipeline)
         let threads = try options[.threads]?.count() ?? ProcessInfo.processInfo.activeProcessorCount
         pipeline.decodeOptions.threads = threads
         pipeline.request.workers = threads
         pipeline.request.cancellation = cancellation
+        pipeline.window = try options.window()
+        pipeline.measuresQuality = try options[.measure]?.flag() ?? true
         try pipeline.validate()
         try options.setQuery(&pipeline, textFolder: textFolder)
         return pipeline
+    }
+
+    /// A reduction of a stream of frames.
+    ///
+    /// - Throws: As ``pipeline(_:cancellation:)``, and ``TokenReelError/Code/invalidArgument`` for what makes no sense for
+    ///   a stream.
+    package func liveReduction(
+        _ call: PipelineOptions, cancellation: Cancellation
+    ) throws(TokenReelError) -> LiveReduction {
+        let pipeline = try pipeline(call, cancellation: cancellation)
+        var reduction = LiveReduction(pipeline, window: pipeline.window ?? StreamWindow())
+        reduction.sourceName = try sourceName(call)
+        try reduction.validate()
+        return reduction
     }
 
     /// The name that files get for their source.
@@ -88,17 +106,25 @@ extension PipelineOptions {
         tower.space = try self[.space]?.choice(of: FeatureSpace.self)
         if let value = self[.precision] { tower.precision = try value.choice(of: Precision.self) }
         if let value = self[.saliency] { tower.saliency = try value.choice(of: SaliencySource.self) }
+        tower.leastPixels = try self[.leastPixels]?.count()
+        tower.mostPixels = try self[.mostPixels]?.count()
         return tower
     }
 
-    fileprivate func setSampling(_ decoding: inout DecodeOptions) throws(TokenReelError) {
-        if let value = self[.fps] { decoding.sampling = .rate(try value.number()) }
-        if let value = self[.frames] { decoding.sampling = try value.count(or: "all").map { .count($0) } ?? .all }
-        if let value = self[.keyframes], try value.flag() { decoding.sampling = .keyframes }
-        decoding.start = try self[.start]?.number()
-        decoding.end = try self[.end]?.number()
-        decoding.stream = try self[.stream]?.integer()
-        decoding.limits = try limits()
+    fileprivate func setSampling(_ pipeline: inout Pipeline) throws(TokenReelError) {
+        if let value = self[.fps] { pipeline.sample(.rate(try value.number())) }
+        if let value = self[.frames] {
+            if let count = try value.count(or: "all") {
+                pipeline.sample(.count(count))
+            } else {
+                pipeline.decodeOptions.sampling = .all
+            }
+        }
+        if let value = self[.keyframes], try value.flag() { pipeline.decodeOptions.sampling = .keyframes }
+        pipeline.decodeOptions.start = try self[.start]?.number()
+        pipeline.decodeOptions.end = try self[.end]?.number()
+        pipeline.decodeOptions.stream = try self[.stream]?.integer()
+        pipeline.decodeOptions.limits = try limits()
     }
 
     fileprivate func setMethod(_ pipeline: inout Pipeline) throws(TokenReelError) {
@@ -111,9 +137,20 @@ extension PipelineOptions {
             try value.count(or: "auto").map { .fixed($0) } ?? .auto
         }
         if let value = self[.order] { pipeline.request.order = try value.choice(of: TokenOrder.self) }
+        pipeline.request.isGridPreserving = try self[.gridPreserving]?.flag() ?? false
+        if let value = self[.positions] { pipeline.positionRule = try value.choice(of: PositionRule.self) }
         if let value = self[.quantize] { pipeline.quantization = try TokenQuantization(try value.text()) }
         pipeline.request.asPublished = try self[.asPublished]?.flag() ?? false
         pipeline.request.allowSubstitute = try self[.allowSubstitute]?.flag() ?? false
+    }
+
+    /// How much is looked at at once; nil for all of a video.
+    fileprivate func window() throws(TokenReelError) -> StreamWindow? {
+        guard self[.window] != nil || self[.maxLatency] != nil else { return nil }
+        var window = StreamWindow()
+        if let value = self[.window] { window.frames = try value.count() }
+        window.seconds = try self[.maxLatency]?.number()
+        return window
     }
 
     fileprivate func setQuery(_ pipeline: inout Pipeline, textFolder: CheckpointFolder?) throws(TokenReelError) {

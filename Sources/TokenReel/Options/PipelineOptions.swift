@@ -4,9 +4,12 @@ package import TokenCore
 package struct PipelineOptions: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case model, layer, space, saliency, precision, grid
+        case leastPixels = "least_pixels"
+        case mostPixels = "most_pixels"
         case queryModel = "query_model"
-        case method, set, keep, tokens, codebook, order, quantize
+        case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
+        case gridPreserving = "grid_preserving"
         case query
         case queryImage = "query_image"
         case queryEmbedding = "query_embedding"
@@ -14,6 +17,9 @@ package struct PipelineOptions: Sendable {
         case allowSubstitute = "allow_substitute"
         case fps, frames, keyframes, start, end, stream
         case sourceName = "source_name"
+        case measure
+        case window
+        case maxLatency = "max_latency"
         case threads
         case maxPixels = "max_pixels"
         case maxFrames = "max_frames"
@@ -23,7 +29,9 @@ package struct PipelineOptions: Sendable {
     }
 
     /// What decides which model is read.
-    static let modelKeys: Set<Key> = [.model, .queryModel, .layer, .space, .saliency, .precision, .grid]
+    static let modelKeys: Set<Key> = [
+        .model, .queryModel, .layer, .space, .saliency, .precision, .leastPixels, .mostPixels, .grid,
+    ]
     /// Options of which one takes the place of another.
     private static let alternatives: [Set<Key>] = [
         [.keep, .tokens, .perFrame], [.fps, .frames, .keyframes], [.query, .queryImage, .queryEmbedding],
@@ -36,8 +44,8 @@ package struct PipelineOptions: Sendable {
 
     /// Reads an object; what an option stands for is checked when it is used.
     ///
-    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that comes
-    ///   twice, and two that exclude each other.
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for text that is no JSON object, an unknown option, one that
+    ///   comes twice, and two that exclude each other.
     package init(json: String) throws(TokenReelError) {
         func invalid(_ found: String, _ allowed: String) -> TokenReelError {
             TokenReelError(.invalidArgument, subject: "options", found: found, allowed: allowed)
@@ -144,7 +152,8 @@ struct OptionValue: Sendable {
         return value
     }
 
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice {
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(TokenReelError) -> Choice
+    {
         guard let choice = tree.string.flatMap(Choice.init(rawValue:)) else {
             throw invalid(Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
@@ -162,7 +171,8 @@ struct OptionValue: Sendable {
 
     /// Two counts, such as `[14, 14]`.
     func pair() throws(TokenReelError) -> (Int, Int) {
-        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer, let second = sides[1].integer
+        guard case .array(let sides) = tree, sides.count == 2, let first = sides[0].integer,
+            let second = sides[1].integer
         else { throw invalid("[rows, columns]") }
         return (first, second)
     }

@@ -29,6 +29,8 @@ public struct TokenSequence: Sendable {
     public let isRanked: Bool
     /// What is stored in place of the tokens; ``tokens`` are then what it stands for.
     public let quantized: QuantizedTokens?
+    /// Where a Qwen-VL language model is told that the tokens lie; nil for tokens of other models.
+    public private(set) var rotaryPositions: RotaryPositions?
 
     /// Number of tokens.
     public var count: Int { plan.count }
@@ -76,6 +78,14 @@ public struct TokenSequence: Sendable {
             shape: shape, tokens: try stored.values(), plan: plan, frameTimes: frameTimes, segments: segments,
             relevance: relevance, codes: codes, codebook: codebook, newline: newline,
             deepstack: deepstack, levels: levels, isRanked: isRanked, quantized: stored)
+    }
+
+    /// The same with positions for the language model of a Qwen-VL video.
+    package func placed(_ facts: RotaryFacts, by rule: PositionRule) -> TokenSequence {
+        var placed = self
+        placed.rotaryPositions = RotaryPositions(
+            anchors: plan.anchors, shape: shape, frameTimes: frameTimes, facts, rule)
+        return placed
     }
 
     init(

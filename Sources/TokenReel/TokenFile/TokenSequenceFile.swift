@@ -72,7 +72,7 @@ public struct TokenSequenceFile: Sendable {
         } catch {
             throw error.about(name)
         }
-        sequence = TokenSequence(
+        var sequence = TokenSequence(
             shape: shape, tokens: tokens, plan: plan, frameTimes: frameTimes,
             segments: try parts.segments(of: shape.frames),
             relevance: file.tensors["relevance"] == nil ? nil : try parts.floats("relevance", [count]).array,
@@ -83,6 +83,18 @@ public struct TokenSequenceFile: Sendable {
         try parts.require(plan.sizes == parts.floats("sizes", [count]).array, "sizes that contradict the plan")
         try parts.require(
             sequence.timestamps == parts.doubles("timestamps", [count]), "timestamps that contradict frame_times")
+        if file.tensors["position_ids"] != nil {
+            let rule = file.metadata["position_rule"].flatMap(PositionRule.init)
+            guard let rule, let facts = try RotaryFacts(file.metadata) else {
+                throw TokenReelError(
+                    .unreadableInput, subject: name, found: "position_ids without a family and a position_rule")
+            }
+            sequence = sequence.placed(facts, by: rule)
+            try parts.require(
+                sequence.rotaryPositions?.ids.map(Int.init) == parts.integers("position_ids", [3, count]),
+                "position_ids that contradict the plan")
+        }
+        self.sequence = sequence
         self.dtype = dtype
         metadata = file.metadata
     }

@@ -39,6 +39,7 @@ extension TokenSequence {
         var metadata = metadata
         metadata["format"] = Self.fileFormat
         metadata["version"] = ProductVersion.current
+        metadata.merge(rotaryPositions?.metadata ?? [:]) { _, own in own }
         if let quantized {
             metadata["quantization"] = quantized.quantization.description
             metadata["channels"] = "\(shape.channels)"
@@ -61,6 +62,7 @@ extension TokenSequence {
         file.add("frame_times", shape: [shape.frames], frameTimes)
         if let relevance { file.add("relevance", shape: [count], relevance) }
         if let newline { file.add("newline", shape: [newline.count], newline) }
+        if let rotaryPositions { file.add("position_ids", shape: [3, count], rotaryPositions.ids) }
         for (index, stream) in deepstack.enumerated() {
             file.add(
                 TensorParts.deepstack(index), shape: [count, shape.channels], floats: stream, as: dtype.stored)

@@ -5,7 +5,7 @@ internal import VideoDecoding
 public struct SourcePictures: Sendable {
     /// What a user should know: that the video is another one, or that it can't be told.
     public let notices: [String]
-    private let source: VideoSource
+    private let source: any FrameSource
     private let options: DecodeOptions
     private let frameTimes: [Double]
 
@@ -37,7 +37,7 @@ public struct SourcePictures: Sendable {
     }
 
     /// The pictures at times on the clock of a video that is open already.
-    init(_ source: VideoSource, frameTimes: [Double], options: DecodeOptions, notices: [String] = []) {
+    init(_ source: any FrameSource, frameTimes: [Double], options: DecodeOptions, notices: [String] = []) {
         self.source = source
         self.frameTimes = frameTimes
         self.options = options
@@ -59,7 +59,7 @@ public struct SourcePictures: Sendable {
         var options = options
         options.size = .within(edge: edge)
         options.sampling = .times(Set(frames.map { frameTimes[$0] }).sorted())
-        let decoder = try VideoDecoder(source, options: options)
+        let decoder = try source.open(options)
         var waiting = frames[...]
         var next = try decoder.next()
         while let picture = next, let frame = waiting.first {
@@ -85,7 +85,7 @@ public struct SourcePictures: Sendable {
         var options = options
         options.size = .within(edge: edge)
         options.sampling = .all
-        let decoder = try VideoDecoder(source, options: options)
+        let decoder = try source.open(options)
         // The last frame stays as long as any other.
         let gap = zip(frameTimes.dropFirst(), frameTimes).map { $0 - $1 }.max() ?? .infinity
         var frame = -1

@@ -25,12 +25,9 @@ enum ReduceJSON {
     }
 
     /// How every object starts.
-    static let header = object(
-        .members(["schema": .integer(1), "tokenreel": .string(ProductVersion.current)]))
+    static let header = JSONValue.reportHeader
 
-    static func object(_ value: JSONValue) -> [JSONValue.Member] {
-        if case .object(let members) = value { members } else { [] }
-    }
+    static func object(_ value: JSONValue) -> [JSONValue.Member] { value.members }
 
     private static func members(_ outcome: ReduceJob.Outcome) -> [JSONValue.Member] {
         let start = JSONValue.members([

@@ -101,10 +101,11 @@ struct EncodeCommand: ParsableCommand {
         }
     }
 
-    /// Sides that do not fit are refused before the video is decoded.
+    /// Sides that do not fit are refused before the video is decoded, where the sides of its grid are known by then.
     private func makeLayout(for encoder: any FrameEncoder) throws(TokenReelError) -> SpaceToDepth? {
         guard let shuffle else { return nil }
         let layout = try SpaceToDepth(side: shuffle)
+        guard !encoder.fitsVideos else { return layout }
         _ = try layout.stackedShape(
             of: GridShape(frames: 1, rows: encoder.rows, columns: encoder.columns, channels: encoder.channels))
         return layout

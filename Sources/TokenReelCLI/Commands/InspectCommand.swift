@@ -151,7 +151,7 @@ private enum TokenFile {
                 "hash": sequence.codebook.map { codebook in
                     HashFigures(
                         codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
-                                shape: sequence.shape, frameTimes: sequence.frameTimes
+                        shape: sequence.shape, frameTimes: sequence.frameTimes
                     ).json
                 },
                 "quantization": sequence.quantized.map { .string($0.quantization.description) },

@@ -18,11 +18,7 @@ struct MethodsCommand: ParsableCommand {
         try Console(verbosity: .normal).ending { () throws(TokenReelError) in
             let entries = if let name { [try MethodCatalogue.entry(named: name)] } else { MethodCatalogue.entries }
             if json {
-                let (methods, options) = (entries.filter { $0.kind == .method }, entries.filter { $0.kind != .method })
-                let list = JSONValue.members([
-                    "methods": .array(methods.map(\.json)), "options": .array(options.map(\.json)),
-                ])
-                try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(list)).text)
+                try Console.result(MethodCatalogue.json(of: entries).text)
             } else if name == nil {
                 try Console.result(Self.table(entries))
             } else {

@@ -42,6 +42,15 @@ struct ReduceCommand: ParsableCommand {
 
     @OptionGroup(title: "Storage") var storage: StorageOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Cut and reduce as a live stream would be, at most that many frames at a time.", valueName: "frames"))
+    var window: Int?
+
+    @Option(
+        help: ArgumentHelp("The same with at most that many seconds of video at a time.", valueName: "seconds"))
+    var maxLatency: Double?
+
     @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
     var sourceName: String?
 
@@ -110,6 +119,9 @@ struct ReduceCommand: ParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
         try storage.apply(to: &pipeline)
+        if window != nil || maxLatency != nil {
+            pipeline.window = StreamWindow(frames: window ?? StreamWindow().frames, seconds: maxLatency)
+        }
         try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
         let targets =

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TokenCore
+internal import TokenReel
 
 #if canImport(Glibc)
     internal import Glibc
@@ -40,21 +41,8 @@ struct Console: Sendable {
         _ = (line + "\n").withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 
-    /// Text without characters that move the cursor, hide text or turn its direction; those become escapes.
-    ///
-    /// File names and metadata come from strangers.
-    static func printable(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\0"..<" ", "\u{7F}"..."\u{9F}", "\u{200E}"..."\u{200F}", "\u{2028}"..."\u{202E}",
-                "\u{2066}"..."\u{2069}":
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
+    /// Text that can't play tricks on a terminal.
+    static func printable(_ text: String) -> String { text.printable }
 }
 
 /// What standard error is connected to.

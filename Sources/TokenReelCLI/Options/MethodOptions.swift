@@ -6,6 +6,7 @@ public import TokenReel
 
 extension TokenDType: ExpressibleByArgument {}
 extension TokenOrder: ExpressibleByArgument {}
+extension PositionRule: ExpressibleByArgument {}
 
 /// `64` or `auto`.
 struct CodebookArgument: ExpressibleByArgument {
@@ -51,6 +52,9 @@ struct MethodOptions: ParsableArguments {
     @Option(help: "Keep this many tokens for each frame, shared among the frames.")
     var perFrame: Int?
 
+    @Flag(help: "Leave every frame the same number of tokens, rows x columns, for programs that count by a grid.")
+    var gridPreserving = false
+
     @OptionGroup(title: "Method") var query: QueryOptions
 
     @Option(help: ArgumentHelp("Entries of the codebook, for methods that hash.", valueName: "K|auto"))
@@ -75,6 +79,7 @@ struct MethodOptions: ParsableArguments {
         if let keep { pipeline.request.budget = .ratio(keep) }
         if let tokens { pipeline.request.budget = .tokens(tokens) }
         if let perFrame { pipeline.request.budget = .perFrame(perFrame) }
+        pipeline.request.isGridPreserving = gridPreserving
         pipeline.request.codebook = codebook?.size
         pipeline.request.asPublished = asPublished
         pipeline.request.allowSubstitute = allowSubstitute

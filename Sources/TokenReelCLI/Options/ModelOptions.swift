@@ -7,11 +7,24 @@ extension FeatureSpace: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension SaliencySource: ExpressibleByArgument {}
 
+/// `602112` or `100352-602112`: pixels.
+struct PixelBudgetArgument: ExpressibleByArgument {
+    let least: Int?
+    let most: Int
+
+    init?(argument: String) {
+        let ends = argument.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard 1...2 ~= ends.count, let first = ends[0], let most = ends[ends.count - 1] else { return nil }
+        least = ends.count == 1 ? nil : first
+        self.most = most
+    }
+}
+
 /// Which model turns frames into tokens, and what is read from it.
 struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A Hugging Face checkpoint folder: CLIP, SigLIP or LLaVA-OneVision. (default: the built-in encoder)",
+            "A Hugging Face folder: CLIP, SigLIP, LLaVA-OneVision, Qwen-VL. (default: the built-in encoder)",
             valueName: "folder"))
     var model: String?
 
@@ -40,11 +53,20 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "What the model's products are computed in: f32, or bf16 where the processor has it. (default: f32)")
     var precision: Precision?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Qwen-VL's own resizing: the most pixels, or the fewest and the most, of a frame for Qwen2.5-VL and of the whole \
+            video for Qwen3-VL. (default: its processor's)
+            """, valueName: "max|min-max"))
+    var pixelBudget: PixelBudgetArgument?
+
     /// The tower that was asked for; nil for the built-in encoder.
-    func tower() throws(TokenReelError) -> VisionTower? {
+    func tower() throws(TokenReelError) -> (any FrameEncoder)? {
         guard let model else {
             let given = [
                 ("--layer", layer != nil), ("--space", space != nil), ("--saliency", saliency != nil),
+                ("--pixel-budget", pixelBudget != nil),
                 ("--precision", precision != nil && queryModel == nil),
             ]
             if let option = given.first(where: \.1)?.0 {
@@ -59,7 +81,9 @@ struct ModelOptions: ParsableArguments {
         options.space = space
         if let precision { options.precision = precision }
         if let saliency { options.saliency = saliency }
-        return try VisionTower(try CheckpointFolder(model), options: options)
+        options.leastPixels = pixelBudget?.least
+        options.mostPixels = pixelBudget?.most
+        return try CheckpointFolder(model).encoder(options)
     }
 
     /// An encoder with the patch embeddings of the second model, if one was named.

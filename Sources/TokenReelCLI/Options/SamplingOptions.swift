@@ -56,7 +56,7 @@ struct FrameCountArgument: ExpressibleByArgument {
 
 /// How many frames to take in a second, and how to cut them into patches.
 struct FrameOptions: ParsableArguments {
-    @Option(help: "Frames per second to take. (default: 1)")
+    @Option(help: "Frames per second to take. (default: 1, or the model's own)")
     var fps: Double?
 
     @Option(help: ArgumentHelp("Token rows and columns of the built-in encoder. (default: 14x14)", valueName: "RxC"))
@@ -65,7 +65,7 @@ struct FrameOptions: ParsableArguments {
     /// A pipeline of these settings, a model and a number of threads.
     func pipeline(_ model: ModelOptions, threads: Int) throws(TokenReelError) -> Pipeline {
         var pipeline = Pipeline(encoder: try model.paired(try encoder(model)))
-        pipeline.decodeOptions.sampling = .rate(fps ?? 1)
+        if let fps { pipeline.sample(.rate(fps)) }
         pipeline.decodeOptions.threads = threads
         pipeline.request.workers = threads
         return pipeline
@@ -112,8 +112,12 @@ struct SamplingOptions: ParsableArguments {
     /// A pipeline with these settings, model and limits.
     func pipeline(_ model: ModelOptions, _ limits: LimitOptions, threads: Int) throws(TokenReelError) -> Pipeline {
         var pipeline = try frame.pipeline(model, threads: threads)
+        switch frames?.sampling {
+        case .count(let count): pipeline.sample(.count(count))
+        case let sampling?: pipeline.decodeOptions.sampling = sampling
+        case nil: break
+        }
         if keyframes { pipeline.decodeOptions.sampling = .keyframes }
-        if let frames { pipeline.decodeOptions.sampling = frames.sampling }
         pipeline.decodeOptions.start = start?.seconds
         pipeline.decodeOptions.end = end?.seconds
         pipeline.decodeOptions.stream = stream

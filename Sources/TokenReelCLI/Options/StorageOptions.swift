@@ -17,9 +17,16 @@ struct StorageOptions: ParsableArguments {
     @Option(help: "How tokens are ordered: reading, or prefix for an order of which any prefix is a summary.")
     var order: TokenOrder = .reading
 
+    @Option(
+        help: ArgumentHelp(
+            "Whose rule numbers the positions of Qwen-VL tokens: transformers-5, transformers-4, vllm or vllm-evs.",
+            valueName: "rule"))
+    var positions: PositionRule = .transformers5
+
     /// Puts these choices into a pipeline.
     func apply(to pipeline: inout Pipeline) throws(TokenReelError) {
         if let quantize { pipeline.quantization = try TokenQuantization(quantize) }
         pipeline.request.order = order
+        pipeline.positionRule = positions
     }
 }

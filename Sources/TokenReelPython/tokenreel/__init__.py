@@ -14,7 +14,11 @@ from .errors import (CancelledError, InputOutputError, InvalidArgumentError, Lim
 from .model import Model, methods, version
 from .plan import Plan
 from .result import Result, load
+from .runtimes import for_transformers, for_vllm, for_vllm_server, video_embeddings
+from .stream import Stream
 
-__all__ = ["CancelledError", "InputOutputError", "InvalidArgumentError", "LimitExceededError", "MissingSignalError",
-           "Model", "Plan", "Result", "TokenReelError", "UnreadableInputError", "UnsupportedInputError", "load", "methods",
-           "version"]
+__all__ = [
+    "CancelledError", "InputOutputError", "InvalidArgumentError", "LimitExceededError", "MissingSignalError", "Model",
+    "Plan", "Result", "Stream", "TokenReelError", "UnreadableInputError", "UnsupportedInputError", "for_transformers",
+    "for_vllm", "for_vllm_server", "load", "methods", "version", "video_embeddings",
+]

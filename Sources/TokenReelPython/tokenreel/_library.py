@@ -39,6 +39,12 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "reduce_file": (_STATUS, [_HANDLE, _TEXT, _TEXT, _HANDLE, _PLACE, _PLACE]),
     "reduce_tensors": (_STATUS, [_HANDLE, ctypes.POINTER(Tensor), _SIZE, _TEXT, _HANDLE, _PLACE, _PLACE]),
     "read_file": (_STATUS, [_TEXT, _PLACE, _PLACE]),
+    "stream_open": (_STATUS, [_HANDLE, _TEXT, _PLACE, _PLACE]),
+    "stream_push": (_STATUS, [_HANDLE, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int64, ctypes.c_double,
+                              _PLACE]),
+    "stream_finish": (_STATUS, [_HANDLE, _PLACE]),
+    "stream_poll": (_STATUS, [_HANDLE, ctypes.c_double, _PLACE, _PLACE]),
+    "stream_free": (None, [_HANDLE]),
     "result_count": (_SIZE, [_HANDLE]),
     "result_tensor": (_STATUS, [_HANDLE, _SIZE, ctypes.POINTER(Tensor), _PLACE]),
     "result_description": (_TEXT, [_HANDLE]),
@@ -54,8 +60,8 @@ def library() -> ctypes.CDLL:
     try:
         loaded = ctypes.CDLL(path)
     except OSError as error:
-        raise ImportError(f"{error}; tokenreel needs the shared libraries of FFmpeg (libavformat, libavcodec, "
-                          "libswscale) and OpenBLAS, on Debian and Ubuntu the packages ffmpeg and libopenblas0") from error
+        needs = "the shared libraries of FFmpeg and OpenBLAS, on Debian and Ubuntu the packages ffmpeg and libopenblas0"
+        raise ImportError(f"{error}; tokenreel needs {needs}") from error
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(loaded, "tokenreel_" + name)
         function.restype, function.argtypes = result, arguments

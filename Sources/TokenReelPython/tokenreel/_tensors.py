@@ -60,6 +60,16 @@ def _array(name: str, value: Any) -> tuple[int, tuple[int, ...], tuple[int, ...]
     return array.ctypes.data, array.shape, strides, number, array
 
 
+def picture(frame: Any) -> tuple[numpy.ndarray, int]:
+    """A picture [H, W, 3] of bytes with whole pixels, and the bytes from one row to the next."""
+    array = numpy.asarray(frame.detach().cpu() if is_torch(frame) else frame)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != numpy.uint8:
+        raise TypeError(f"a frame of shape {list(array.shape)} and {array.dtype}; allowed is [H, W, 3] of uint8")
+    if array.strides[1:] != (3, 1):
+        array = numpy.ascontiguousarray(array)
+    return array, array.strides[0]
+
+
 class _Memory:
     """What numpy asks for an array over memory that another object owns."""
 

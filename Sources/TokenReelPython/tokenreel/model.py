@@ -1,17 +1,17 @@
 """Models, and reducing with them."""
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-from typing import TYPE_CHECKING, Any, Mapping, cast
-
-import ctypes
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, cast
 
 from . import _library
 from ._library import made
 from ._tensors import Arguments
-from .options import CallOptions, ModelOptions, Path, encoded
+from .options import CallOptions, ModelOptions, Path, StreamOptions, encoded
 from .result import Result
+from .stream import Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,13 +33,14 @@ class Model:
         self._handle = made("model", "open", encoded({"model": folder, **given}))
 
     def reduce(
-        self, source: Any, *, query: Any = None, signals: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+        self, source: Any, *, query: Any = None, signals: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Reduces a video or a token grid.
 
-        `source` is a path, or the tokens of a grid made elsewhere: [T, H, W, D], or [T, N, D] with square N, as an array
-        of numpy, a tensor of torch, or anything that speaks DLPack. Tokens in float32 without gaps on the CPU are not
-        copied. `signals` are other tensors of a grid file by name: "saliency", "frame_times", "patch_embeddings", ….
+        `source` is a path, or the tokens of a grid made elsewhere: [T, H, W, D], or [T, N, D] with square N, as an
+        array of numpy, a tensor of torch, or anything that speaks DLPack. Tokens in float32 without gaps on the CPU are
+        not copied. `signals` are other tensors of a grid file by name: "saliency", "frame_times", "patch_embeddings", ….
 
         `query` is what to look for: words, or embeddings [M, D].
 
@@ -57,6 +58,31 @@ class Model:
             tensors["query"] = query
         arguments = Arguments(tensors)
         return self._reduce("reduce_tensors", arguments.array, arguments.count, settings=encoded(given))
+
+    def stream(self, **options: Unpack[StreamOptions]) -> Stream:
+        """Starts a reduction of frames that come one by one.
+
+            with model.stream(keep=0.05, window=32) as stream:
+                for number, frame in enumerate(camera):      # [H, W, 3] bytes, red first
+                    stream.push(frame, number / 30)
+                    segment = stream.poll()
+
+        or, with the frames and their seconds at hand, `for segment in model.segments(frames)`.
+        """
+        return Stream(self._handle, encoded(options))
+
+    def segments(
+        self, frames: Iterable[tuple[Any, float]], /, **options: Unpack[StreamOptions]
+    ) -> Iterator[Result]:
+        """The segments of a stream of frames with their seconds, each as soon as it is finished."""
+        with self.stream(**options) as stream:
+            for frame, seconds in frames:
+                stream.push(frame, seconds)
+                segment = stream.poll()
+                if segment is not None:
+                    yield segment
+            stream.finish()
+            yield from stream
 
     def _reduce(self, name: str, *source: Any, settings: bytes) -> Result:
         return Result(_library.interruptible(

@@ -9,16 +9,23 @@ Path = Union[str, "os.PathLike[str]"]
 
 
 class CallOptions(TypedDict, total=False):
-    """Options of a reduction: the command's, which `tokenreel reduce --help` explains, with _ for -."""
+    """Options of a reduction: the command's, which `tokenreel reduce --help` explains, with _ for -.
+
+    `measure=False` leaves out the report's figures of quality, which can take longer than the reduction.
+    """
 
     method: str
     set: Mapping[str, float | str]
     keep: float | None
     tokens: int | None
     per_frame: int | None
+    grid_preserving: bool
     codebook: int | str | None
     order: str
+    positions: str
     quantize: str | None
+    grid_preserving: bool
+    positions: str
     as_published: bool
     allow_substitute: bool
     query_image: Path | None
@@ -30,12 +37,21 @@ class CallOptions(TypedDict, total=False):
     end: float | None
     stream: int | None
     source_name: str | None
+    measure: bool
+    window: int | None
+    max_latency: float | None
     threads: int | None
     max_pixels: int | None
     max_frames: int | None
     max_bytes: int | None
     max_grid_bytes: int | None
     max_seconds: float | None
+
+
+class StreamOptions(CallOptions, total=False):
+    """Options of a stream."""
+
+    query: str | None
 
 
 class ModelOptions(CallOptions, total=False):
@@ -46,6 +62,8 @@ class ModelOptions(CallOptions, total=False):
     space: str | None
     saliency: str | None
     precision: str | None
+    least_pixels: int | None
+    most_pixels: int | None
     grid: tuple[int, int] | None
     query: str | None
 

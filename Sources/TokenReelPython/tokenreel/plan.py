@@ -1,6 +1,7 @@
 """A reduction as a sparse matrix."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -18,11 +19,13 @@ _BLOCK = 1 << 24
 class Plan:
     """The map from source tokens to reduced ones: row i is a weighted sum of sources.
 
-    Compressed sparse rows: entries `offsets[i]` to `offsets[i + 1]` of `sources` and `weights` make up row i. The arrays
-    are views of the library's memory.
+    Compressed sparse rows: entries `offsets[i]` to `offsets[i + 1]` of `sources` and `weights` make up row i. The
+    arrays are views of the library's memory.
     """
 
-    def __init__(self, offsets: numpy.ndarray, sources: numpy.ndarray, weights: numpy.ndarray, source_count: int) -> None:
+    def __init__(
+        self, offsets: numpy.ndarray, sources: numpy.ndarray, weights: numpy.ndarray, source_count: int
+    ) -> None:
         self.offsets, self.sources, self.weights = offsets, sources, weights
         self.shape = (len(offsets) - 1, source_count)
 
@@ -35,7 +38,7 @@ class Plan:
 
         return scipy.sparse.csr_array((self.weights, self.sources, self.offsets), shape=self.shape)
 
-    def torch(self, device: Any = None) -> torch.Tensor:
+    def to_torch(self, device: Any = None) -> torch.Tensor:
         """The plan as a sparse matrix of torch in compressed rows, [N, T * H * W]."""
         import torch
 
@@ -53,7 +56,7 @@ class Plan:
         leading = 3 if len(shape) > 3 and shape[0] * shape[1] * shape[2] == sources else 1
         if shape[:1] != (sources,) and leading == 1:
             raise ValueError(f"features of shape {list(shape)} for a plan of {sources} source tokens")
-        flat = features.reshape(sources, -1)
+        flat = features.reshape(sources, math.prod(shape[leading:]))
         blocks = self._blocks(flat.shape[1])
         if is_torch(features):
             reduced = self._apply_torch(flat, blocks)

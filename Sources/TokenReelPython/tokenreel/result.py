@@ -74,7 +74,7 @@ class Result(Mapping[str, numpy.ndarray]):
         """The whole map, to reduce other features the same way, on a GPU for instance."""
         return Plan(self["plan.offsets"], self["plan.sources"], self["plan.weights"], self.owners.size)
 
-    def torch(self, name: str = "tokens", device: Any = None) -> torch.Tensor:
+    def to_torch(self, name: str = "tokens", device: Any = None) -> torch.Tensor:
         """A tensor of torch; on the CPU it shares the library's memory, so don't write to it."""
         import torch
 

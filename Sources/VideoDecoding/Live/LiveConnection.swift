@@ -10,8 +10,8 @@ final class LiveConnection {
     let timeBase: Rational
     /// What the timestamps are worth.
     let stamps: LiveClock.Stamps
-    /// The nominal ticks between pictures.
-    let interval: Int64
+    /// The nominal ticks between pictures, as the container claims.
+    private let claimedInterval: Int64
     /// The container's unit.
     private let tick: Rational
     private let demuxer: Demuxer
@@ -33,7 +33,7 @@ final class LiveConnection {
             let source: VideoSource = source.kind == .pipe ? .standardInput : .file(source.location)
             demuxer = try Demuxer(
                 ByteSource(source, limits: limits, watch: watch, spooling: false),
-                containers: LiveSource.byteContainers, stream: nil, limits: limits, watch: watch)
+                containers: LiveSource.byteContainers, stream: nil, limits: limits, watch: watch, keepsTimes: true)
         }
         // One thread: each more delays every picture by one, and sources may share the machine.
         let facts = try demuxer.withStream { context, stream throws(TokenReelError) in
@@ -47,7 +47,16 @@ final class LiveConnection {
         stamps = source.isLossless ? .alone : demuxer.isUntimed ? .absent : .besideArrival
         decoder = facts.decoder
         packet = try Packet()
-        interval = Self.rescale(facts.interval, from: facts.tick, to: timeBase)
+        claimedInterval = Self.rescale(facts.interval, from: facts.tick, to: timeBase)
+    }
+
+    /// The nominal ticks between pictures, once one is decoded.
+    ///
+    /// The codec knows better than the container, whose claim may follow from few timestamps; but where there are no
+    /// timestamps, the claim alone decides, as in a file.
+    var interval: Int64 {
+        guard !demuxer.isUntimed, let rate = decoder.frameRate else { return claimedInterval }
+        return max(Int64((1 / (rate * timeBase.value)).rounded()), 1)
     }
 
     /// The unit of times over several connections: that of MPEG and RTP.

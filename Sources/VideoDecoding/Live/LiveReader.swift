@@ -25,6 +25,8 @@ final class LiveReader {
     private var timeBase = Rational.one
     private var clock = LiveClock(ticksPerSecond: 1)
     private var selector: FrameSelector?
+    /// The time of the picture that the selector has still to be told, because it was not known how long it stays.
+    private var before: Int64?
     private var converter: PictureConverter?
     /// The latest picture, on screen until the next one comes.
     private let held: Picture
@@ -112,7 +114,7 @@ final class LiveReader {
     private func begin(_ connection: LiveConnection) {
         if selector == nil {
             timeBase = connection.timeBase
-            clock = LiveClock(ticksPerSecond: 1 / timeBase.value)
+            clock = LiveClock(ticksPerSecond: Int64(timeBase.denominator) / Int64(timeBase.numerator))
             selector = FrameSelector(
                 .rate(options.sampleRate), start: nil, end: nil, secondsPerTick: timeBase.value, span: nil)
         } else {
@@ -126,13 +128,18 @@ final class LiveReader {
         failures = 0
     }
 
-    /// Delivers the held picture if it is wanted, given its time and that of the next one.
+    /// Delivers the held picture if it is wanted, given its time and that of the next one as it looks for now.
     private func show(at time: Int64, until next: Int64?, _ connection: LiveConnection) throws(TokenReelError) {
-        guard selector?.wants(time, isKey: false, next: next, duration: connection.duration(of: held)) == true,
-            let converter
-        else { return }
+        // Now it is known for good until when the picture before was on screen.
+        if let before { _ = selector?.wants(before, isKey: false, next: time) }
+        before = time
+        // A copy decides, so that a next time that turns out wrong can not use up moments that are still to come.
+        var trial = selector
+        let isWanted = trial?.wants(time, isKey: false, next: next, duration: connection.duration(of: held))
+        if next == nil { (selector, before) = (trial, nil) }
+        guard isWanted == true, let converter else { return }
         let pts = MediaTime(ticks: time, timeBase: timeBase)
-        if source.realtime {
+        if source.realtime, source.isLossless {
             let start = began ?? .now
             began = start
             heldArrival = start + .seconds(pts.seconds)

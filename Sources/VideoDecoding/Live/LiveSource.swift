@@ -69,7 +69,9 @@ public struct LiveSource: Sendable {
 }
 
 extension LiveSource {
-    /// What may come over each scheme. A stream that starts anywhere needs a container that can be entered anywhere.
+    /// What may come over each scheme.
+    ///
+    /// A stream that starts anywhere needs a container that can be entered anywhere.
     private static let containers: [String: [String]] = [
         "rtsp": ["rtsp"],
         "http": byteContainers,

@@ -61,7 +61,9 @@ public final class LiveVideo: Sendable {
     /// Gives up the connection of a device or an address and makes a new one at once.
     public func reopen() { signals.reopen() }
 
-    /// Ends the stream; ``next(timeout:)`` gives what is left and then ``LiveEvent/ended``. Returns within a second.
+    /// Ends the stream, within a second.
+    ///
+    /// What is left and then ``LiveEvent/ended`` can still be taken with ``next(timeout:)``.
     public func close() {
         signals.close()
         queue.close()

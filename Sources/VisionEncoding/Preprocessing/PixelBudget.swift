@@ -2,8 +2,8 @@ public import TokenCore
 
 /// The size that a Qwen-VL processor brings the frames of a video to: near their own, in whole tokens, within a budget.
 ///
-/// Source: `smart_resize` and `resize` of transformers' Qwen2-VL and Qwen3-VL video processors, with Python's rounding of
-/// halves to even.
+/// Source: `smart_resize` and `resize` of transformers' Qwen2-VL and Qwen3-VL video processors, with Python's rounding
+/// of halves to even.
 public struct PixelBudget: Sendable, Equatable {
     /// What the pixels are counted over.
     public enum Scope: String, Sendable, Equatable {
@@ -21,7 +21,8 @@ public struct PixelBudget: Sendable, Equatable {
     public var tokenSide: Int
     /// Frames that one token covers.
     public var framesPerToken: Int
-    /// The processor's `max_video_tokens` where it sets `cap_pixels_per_frame`; nil, its default, leaves frames uncapped.
+    /// The processor's `max_video_tokens` where it sets `cap_pixels_per_frame`; nil, its default, leaves frames
+    /// uncapped.
     ///
     /// They are tokens of a video for the scope of a frame, and tokens of a frame for the scope of a video.
     public var cappedTokens: Int?
@@ -35,6 +36,20 @@ public struct PixelBudget: Sendable, Equatable {
         self.tokenSide = tokenSide
         self.framesPerToken = framesPerToken
         self.cappedTokens = cappedTokens
+    }
+
+    /// Sets one end or both; an end that is left out gives way where it would lie beyond the other.
+    ///
+    /// - Throws: ``TokenReelError/Code/invalidArgument`` for ends below 1 or that do not ascend.
+    mutating func restrict(least: Int?, most: Int?) throws(TokenReelError) {
+        let newMost = most ?? max(pixels.upperBound, least ?? 1)
+        let newLeast = least ?? min(pixels.lowerBound, newMost)
+        guard 1 <= newLeast, newLeast <= newMost else {
+            throw TokenReelError(
+                .invalidArgument, subject: "pixel budget", found: "\(newLeast) to \(newMost) pixels",
+                allowed: "ascending numbers of 1 or more")
+        }
+        pixels = newLeast...newMost
     }
 
     /// Pictures longer than this many times their width are refused by the processors.

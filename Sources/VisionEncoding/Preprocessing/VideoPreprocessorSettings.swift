@@ -20,8 +20,8 @@ public struct VideoPreprocessorSettings: Sendable, Equatable {
 extension VideoPreprocessorSettings {
     /// Reads a checkpoint's settings from the file that ``PreprocessorSettings/init(folder:)`` would read.
     ///
-    /// Where the file names no rate, 2 frames a second are taken: Qwen2.5-VL's processor then takes all that it is given,
-    /// and the model's own tools give it 2 a second.
+    /// Where the file names no rate, 2 frames a second are taken: Qwen2.5-VL's processor then takes all that it is
+    /// given, and the model's own tools give it 2 a second.
     ///
     /// - Throws: ``TokenReelError/Code/unreadableInput`` or ``TokenReelError/Code/unsupportedInput``, naming file and key.
     init(folder: String, _ configuration: QwenConfiguration) throws(TokenReelError) {

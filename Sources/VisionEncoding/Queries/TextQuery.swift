@@ -1,6 +1,30 @@
 internal import TensorOps
 public import TokenCore
 
+/// The text tower and the tokenizer of a checkpoint, loaded once for any number of questions.
+public struct TextModel: Sendable {
+    /// The checkpoint's type and a fingerprint of its text tower.
+    public let name: String
+    let path: String
+    let tower: TextTower
+    let tokenizer: any TextTokenizer
+    /// Whether the checkpoint's patches say the opposite of its class token.
+    let isContrary: Bool
+
+    /// Loads both.
+    ///
+    /// - Throws: ``TokenReelError/Code/unsupportedInput`` if the checkpoint has no text tower, and what
+    ///   ``loadTokenizer(folder:contextLength:lowercasesGemma:)`` throws.
+    public init(_ folder: CheckpointFolder) throws(TokenReelError) {
+        let folder = CheckpointFolder(folder)
+        tower = try TextTower(folder)
+        tokenizer = try loadTokenizer(folder: folder.path, contextLength: tower.contextLength)
+        name = "\(folder.modelType) \(folder.fingerprint.text)"
+        path = folder.path
+        isContrary = folder.configuration.text?.family == .clip
+    }
+}
+
 /// A question in words, asked of tokens in the space that a CLIP or SigLIP checkpoint shares with text.
 ///
 /// The cosines to wanted and unwanted phrases make up the relevance of a token as
@@ -28,32 +52,37 @@ public struct TextQuery: Sendable {
     ///   pictures, ``TokenReelError/Code/invalidArgument`` for an empty text, and what
     ///   ``loadTokenizer(folder:contextLength:lowercasesGemma:)`` throws.
     public init(_ text: String, folder: CheckpointFolder, tower: VisionTower? = nil) throws(TokenReelError) {
+        try self.init(text, model: try TextModel(folder), tower: tower)
+    }
+
+    /// Embeds the phrases of a text with a text tower that is loaded already.
+    ///
+    /// - Throws: As ``init(_:folder:tower:)``.
+    public init(_ text: String, model: TextModel, tower: VisionTower? = nil) throws(TokenReelError) {
         let phrases = QueryPhrases(text)
         guard !(phrases.wanted + phrases.unwanted).isEmpty else {
             throw TokenReelError(
                 .invalidArgument, subject: "query", found: "an empty text", allowed: "words to look for",
                 remedy: "set it with --query")
         }
-        let folder = CheckpointFolder(folder)
-        let textTower = try TextTower(folder)
-        let tokenizer = try loadTokenizer(folder: folder.path, contextLength: textTower.contextLength)
+        let textTower = model.tower
         var vectors: [Float] = []
         for phrase in phrases.wanted + phrases.unwanted {
-            vectors += try textTower.embedding(of: tokenizer.ids(for: phrase))
+            vectors += try textTower.embedding(of: model.tokenizer.ids(for: phrase))
         }
         if let tower, textTower.channels != tower.sharedChannels {
             throw TokenReelError(
-                .unsupportedInput, subject: folder.path,
+                .unsupportedInput, subject: model.path,
                 found: "text embeddings of \(textTower.channels) numbers and pictures of \(tower.sharedChannels ?? 0)",
                 allowed: "the same for both")
         }
         self.phrases = phrases
         self.tower = tower
-        model = "\(folder.modelType) \(folder.fingerprint.text)"
+        self.model = model.name
         channels = textTower.channels
         words = Rows.normalized(
             TensorBuffer(try Query(vectors: vectors, channels: channels).vectors), channels: channels)
-        sign = folder.configuration.text?.family == .clip ? -1 : 1
+        sign = model.isContrary ? -1 : 1
     }
 
     /// `[T * H * W]`: how well each token of a grid answers; higher is better, about -1…1.

@@ -93,6 +93,9 @@ public struct VisionTower: FrameEncoder {
         func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
             TokenReelError(.unsupportedInput, subject: folder.path, found: found, allowed: allowed)
         }
+        if options.leastPixels != nil || options.mostPixels != nil {
+            throw unsupported("a budget of pixels for a tower of one resolution", "none")
+        }
         if space == .pooled, projector == nil {
             throw unsupported("feature space pooled of a \(modelType) checkpoint", "tower or projected")
         }

@@ -2,8 +2,8 @@
 public enum FeatureSpace: String, Sendable, CaseIterable {
     /// The vision tower's own states, one for each patch.
     case tower
-    /// The same brought to the language side: LLaVA's projector, Qwen-VL's merger of blocks of patches, or the space that
-    /// CLIP and SigLIP share with text.
+    /// The same brought to the language side: LLaVA's projector, Qwen-VL's merger of blocks of patches, or the space
+    /// that CLIP and SigLIP share with text.
     case projected
     /// LLaVA-OneVision's projected tokens sampled down to half the rows and columns, as its language model reads video.
     case pooled
@@ -28,8 +28,8 @@ public struct VisionTowerOptions: Sendable {
     public var space: FeatureSpace?
     /// The hidden state to read: 0 is the input of the first layer, `n` the output of layer `n`, -1 that of the last.
     ///
-    /// Counted as transformers counts `hidden_states`, so for CLIP and SigLIP -1 lacks the final norm. Nil takes what the
-    /// model itself uses: `vision_feature_layer` of LLaVA, `last_hidden_state` of the others.
+    /// Counted as transformers counts `hidden_states`, so for CLIP and SigLIP -1 lacks the final norm. Nil takes what
+    /// the model itself uses: `vision_feature_layer` of LLaVA, `last_hidden_state` of the others.
     public var layer: Int?
     /// Where saliency comes from.
     public var saliency = SaliencySource.received
@@ -39,9 +39,11 @@ public struct VisionTowerOptions: Sendable {
     public var signalLayers = 8
     /// Whether to squeeze whole frames into the model's square where its image processor would cut out their middle.
     public var showsWholeFrame = false
-    /// The fewest and the most pixels of a Qwen-VL model's own resizing, in place of its processor's
-    /// `size.shortest_edge` and `size.longest_edge`: see ``PixelBudget``.
-    public var pixelBudget: ClosedRange<Int>?
+    /// The fewest pixels that a Qwen-VL model's frames are brought to, in place of its processor's
+    /// `size.shortest_edge`; see ``PixelBudget``.
+    public var leastPixels: Int?
+    /// The most pixels, in place of its processor's `size.longest_edge`.
+    public var mostPixels: Int?
     /// What products are computed in; without the instructions for bf16, f32, of which ``VisionTower/notices`` tell.
     public var precision = Precision.f32
 

@@ -6,8 +6,8 @@ internal import TokenCore
 ///     frequency[i] = base^(-i / (headWidth / 4)),  i < headWidth / 4
 ///     angles = [row * frequency, column * frequency],  of the pairs (i, headWidth / 2 + i)
 ///
-/// A score then depends on how far apart two tokens lie, not on where. Source: Su et al. 2021, with half of the angles for
-/// each axis as in Qwen2-VL.
+/// A score then depends on how far apart two tokens lie, not on where. Source: Su et al. 2021, with half of the angles
+/// for each axis as in Qwen2-VL.
 struct RotaryTable: Sendable {
     /// `[tokens, headWidth / 2]`.
     private let cosines: TensorBuffer<Float>

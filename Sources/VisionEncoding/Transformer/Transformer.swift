@@ -8,8 +8,8 @@ internal import TokenCore
 ///     x += out(attention(q(norm1 x), k(norm1 x), v(norm1 x)))
 ///     x += feedForward(norm2 x)
 ///
-/// Cost of a layer in multiply-adds: `n (4 width^2 + 2 width inner) + 2 n^2 width`, half as much again for `inner` where
-/// the feed-forward layer is gated, and a window's length instead of one `n` where attention stays in windows.
+/// Cost of a layer in multiply-adds: `n (4 width^2 + 2 width inner) + 2 n^2 width`, half as much again for `inner`
+/// where the feed-forward layer is gated, and a window's length instead of one `n` where attention stays in windows.
 /// Source: Dosovitskiy et al. 2021.
 struct Transformer: Sendable {
     let layers: [TransformerLayer]

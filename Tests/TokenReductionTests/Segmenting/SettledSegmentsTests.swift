@@ -39,18 +39,19 @@ import TokenReduction
         }
     }
 
-    /// With one or two cells all continuations of a few frames can be tried; what they share is settled, and little more.
+    /// With one or two cells all continuations of a few frames can be tried; what they share is settled, and little
+    /// more.
     @Test func theyAreNearlyAllThatAllContinuationsShare() {
         var numbers = RandomNumbers(seed: 22)
         var (settledFrames, sharedFrames) = (0, 0)
-        for _ in 0..<120 {
+        for _ in 0..<60 {
             let cells = 1 + numbers.below(2)
             let prefix = random(2 + numbers.below(9), cells, &numbers, staying: 0.7)
             let segmenter = segmenter()
             var shared = segmenter.segments(of: prefix)
             let settled = segmenter.settledSegments(of: prefix)
             // As long as the prefix, so that any of its starts can pay.
-            let length = min(prefix.frames, cells == 1 ? 10 : 5)
+            let length = min(prefix.frames, cells == 1 ? 8 : 4)
             for pattern in 0..<(1 << (length * cells)) {
                 let more = (0..<length * cells).map { pattern >> $0 & 1 == 1 ? Float(0.9) : 0.5 }
                 let segments = segmenter.segments(of: extended(prefix, by: more))

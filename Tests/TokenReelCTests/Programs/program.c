@@ -296,6 +296,113 @@ static void hostile(void) {
     }
 }
 
+enum { WIDTH = 96, HEIGHT = 64, PICTURES = 40 };
+
+/* A grey picture with a light square that jumps now and then. */
+static void paint(uint8_t *pixels, int stride, int picture) {
+    int left = 8 * (picture / 10), top = 4 * (picture / 10);
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < 3 * WIDTH; x++)
+            pixels[y * stride + x] = x / 3 >= left && x / 3 < left + 24 && y >= top && y < top + 24 ? 230 : (uint8_t)(40 + picture / 20 * 90);
+}
+
+/* Pushes all pictures and adds up what comes back; every so often looks for segments in between. */
+static double stream_of(tokenreel_model *model, int stride, int upside_down, int *tokens_of_all, int *segments) {
+    static uint8_t pixels[HEIGHT * (3 * WIDTH + 7)], turned[sizeof pixels];
+    char *error = NULL;
+    tokenreel_stream *stream = NULL;
+    tokenreel_result *result = NULL;
+    tokenreel_tensor tokens, times;
+    double sum = 0, last_time = -1;
+    tokenreel_status status = TOKENREEL_OK;
+    int done = 0;
+    *tokens_of_all = *segments = 0;
+    CHECK(succeeds(tokenreel_stream_open(model, "{\"keep\": 0.1, \"window\": 12}", &stream, &error), &error));
+    while (status != TOKENREEL_END) {
+        if (done < PICTURES) {
+            paint(pixels, stride, done);
+            for (int y = 0; upside_down && y < HEIGHT; y++)
+                memcpy(turned + (HEIGHT - 1 - y) * stride, pixels + y * stride, (size_t)stride);
+            const uint8_t *first = upside_down ? turned + (HEIGHT - 1) * stride : pixels;
+            CHECK(succeeds(tokenreel_stream_push(stream, first, WIDTH, HEIGHT, upside_down ? -stride : stride, 0.5 * done, &error), &error));
+            if (++done == PICTURES) CHECK(succeeds(tokenreel_stream_finish(stream, &error), &error));
+            if (done % 8) continue;
+        }
+        status = tokenreel_stream_poll(stream, done < PICTURES ? 0 : -1, &result, &error);
+        CHECK(!error && (status == TOKENREEL_OK || (status == TOKENREEL_END && !result)));
+        if (!result) continue;
+        CHECK(succeeds(tokenreel_result_find(result, "tokens", &tokens, &error), &error));
+        CHECK(succeeds(tokenreel_result_find(result, "frame_times", &times, &error), &error));
+        CHECK(strstr(tokenreel_result_description(result), "\"first_frame\":"));
+        for (int64_t k = 0; k < tokens.shape[0] * tokens.shape[1]; k++) sum += (double)(k + 1) * ((const float *)tokens.data)[k];
+        for (int64_t k = 0; k < times.shape[0]; k++) {
+            CHECK(((const double *)times.data)[k] == last_time + (last_time < 0 ? 1 : 0.5));
+            last_time = ((const double *)times.data)[k];
+        }
+        *tokens_of_all += (int)tokens.shape[0];
+        ++*segments;
+        tokenreel_result_free(result);
+    }
+    CHECK(last_time == 0.5 * (PICTURES - 1));
+    CHECK(tokenreel_stream_poll(stream, 5, &result, &error) == TOKENREEL_END);
+    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 1000, &error), TOKENREEL_INVALID_ARGUMENT, &error, "after the last"));
+    tokenreel_stream_free(stream);
+    CHECK(fails(tokenreel_stream_poll(stream, 5, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
+    return sum;
+}
+
+static void *wait_for_ever(void *stream) {
+    tokenreel_result *result = NULL;
+    tokenreel_status status = tokenreel_stream_poll(stream, -1, &result, NULL);
+    return status == TOKENREEL_CANCELLED || status == TOKENREEL_INVALID_ARGUMENT ? stream : NULL;
+}
+
+static void streams(void) {
+    char *error = NULL;
+    tokenreel_model *model = NULL;
+    tokenreel_stream *stream = NULL;
+    tokenreel_result *result = NULL;
+    int tokens, segments, tokens2, segments2;
+    CHECK(succeeds(tokenreel_open("{\"grid\": [6, 8], \"threads\": 1}", &model, &error), &error));
+    double sum = stream_of(model, 3 * WIDTH, 0, &tokens, &segments);
+    snprintf(last, sizeof last, "%d tokens in %d segments", tokens, segments);
+    CHECK(segments >= 4 && tokens == PICTURES * 6 * 8 / 10);
+    CHECK(stream_of(model, 3 * WIDTH + 7, 1, &tokens2, &segments2) == sum && tokens2 == tokens && segments2 == segments);
+
+    static uint8_t pixels[HEIGHT * 3 * WIDTH];
+    CHECK(fails(tokenreel_stream_open(model, "{\"tokens\": 5}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
+    CHECK(fails(tokenreel_stream_open(model, "{\"window\": 0}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error, "window"));
+    CHECK(!stream && succeeds(tokenreel_stream_open(model, NULL, &stream, &error), &error));
+    struct { const uint8_t *pixels; int width, height; int64_t stride; double seconds; const char *words; } wrong[] = {
+        {NULL, WIDTH, HEIGHT, 0, 0, "NULL"}, {pixels, 0, HEIGHT, 0, 0, "sides"}, {pixels, WIDTH, -1, 0, 0, "sides"},
+        {pixels, INT32_MAX, INT32_MAX, 0, 0, "sides"}, {pixels, WIDTH, HEIGHT, 3 * WIDTH - 1, 0, "rows"},
+        {pixels, WIDTH, HEIGHT, INT64_MIN, 0, "rows"}, {pixels, WIDTH, HEIGHT, 0, NAN, "nan"},
+        {pixels, WIDTH, HEIGHT, 0, INFINITY, "inf"}, {pixels, WIDTH, HEIGHT, 0, -1e300, "within"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK(fails(tokenreel_stream_push(stream, wrong[i].pixels, wrong[i].width, wrong[i].height, wrong[i].stride,
+                                          wrong[i].seconds, &error), TOKENREEL_INVALID_ARGUMENT, &error, wrong[i].words));
+    CHECK(succeeds(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 7, &error), &error));
+    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 7, &error), TOKENREEL_INVALID_ARGUMENT, &error, "later"));
+    CHECK(tokenreel_stream_poll(stream, 0, &result, &error) == TOKENREEL_OK && !result && !error);
+    CHECK(fails(tokenreel_stream_poll(stream, 0, NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
+    CHECK(fails(tokenreel_stream_poll((void *)model, 0, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
+    CHECK(fails(tokenreel_stream_finish((void *)model, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
+    /* Whoever waits is let go when the stream is freed. */
+    pthread_t waiting;
+    void *done = NULL;
+    CHECK(!pthread_create(&waiting, NULL, wait_for_ever, stream));
+    tokenreel_stream_free(stream);
+    CHECK(!pthread_join(waiting, &done) && done);
+    /* A stream needs no frames. */
+    CHECK(succeeds(tokenreel_stream_open(model, NULL, &stream, &error), &error));
+    CHECK(succeeds(tokenreel_stream_finish(stream, &error), &error) && succeeds(tokenreel_stream_finish(stream, &error), &error));
+    CHECK(tokenreel_stream_poll(stream, -1, &result, &error) == TOKENREEL_END && !result && !error);
+    tokenreel_stream_free(stream);
+    tokenreel_stream_free(NULL);
+    tokenreel_model_free(model);
+}
+
 static tokenreel_model *shared;
 
 static void *reduce_often(void *hashes) {
@@ -340,6 +447,7 @@ int main(int count, char **arguments) {
     options();
     tensors();
     hostile();
+    streams();
 
     CHECK(succeeds(tokenreel_open("{\"tokens\": 20}", &shared, &error), &error));
     pthread_t threads[4];

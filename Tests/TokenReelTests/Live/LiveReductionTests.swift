@@ -158,4 +158,51 @@ import VisionEncoding
         let signal = #expect(throws: TokenReelError.self) { try LiveReduction(unable).validate() }
         #expect(signal?.code == .missingSignal)
     }
+
+    // MARK: Memory and codebooks
+
+    @Test(arguments: StreamMemoryPolicy.allCases)
+    func aSnapshotIsAnOrdinaryTokenFile(policy: StreamMemoryPolicy) throws {
+        let scratch = try ScratchFolder()
+        var reduction = LiveReduction(try pipeline(), window: StreamWindow(frames: 8))
+        reduction.memory = StreamMemory(policy, tokens: 400)
+        reduction.sourceName = "a camera"
+        let control = LiveControl()
+        #expect(control.snapshot() == nil)
+        var counts: [Int] = []
+        let path = scratch.path("memory")
+        try reduction.run(RecordedFrames(.file(Self.clip), rate: 4), control: control) {
+            event throws(TokenReelError) in
+            guard case .segment = event, let snapshot = control.snapshot() else { return }
+            counts.append(snapshot.sequence.count)
+            try snapshot.sequence.write(to: path, metadata: snapshot.metadata, dtype: .f32)
+        }
+        #expect(counts.count == control.progress.segments && counts.allSatisfy { 1...400 ~= $0 })
+        // Reading checks that positions, sizes, owners and times agree with the plan.
+        let file = try TokenSequenceFile(path: path)
+        #expect(file.sequence.count == counts.last)
+        #expect(file.metadata["memory"] == #"{"policy":"\#(policy.rawValue)","tokens":400}"#)
+        #expect(file.metadata["source"] == "a camera" && file.metadata["segment"] == nil)
+        #expect(file.sequence.frameTimes.allSatisfy { 0...12 ~= $0 })
+        #expect(file.sequence.segments == [Segment(start: 0, end: file.sequence.shape.frames)])
+    }
+
+    @Test func segmentsNameTheVersionOfTheirCodebook() throws {
+        let scratch = try ScratchFolder()
+        var reduction = LiveReduction(try pipeline(), window: StreamWindow(frames: 4))
+        reduction.codebook = .frozen(after: 2)
+        let segments = try segments(reduction, of: RecordedFrames(.file(Self.clip), rate: 4))
+        #expect(segments.map { $0.metadata["codebook_version"] }.prefix(3) == [nil, "1", "1"])
+        let book = try #require(segments[1].sequence.codebook)
+        for segment in segments.dropFirst() {
+            #expect(segment.sequence.codebook?.array == book.array)
+            try segment.sequence.write(to: scratch.path("segment"), dtype: .f32)
+            #expect(try TokenSequenceFile(path: scratch.path("segment")).sequence.codes == segment.sequence.codes)
+        }
+        var given = LiveReduction(try pipeline(), window: StreamWindow(frames: 4))
+        given.codebook = .given(book)
+        let again = try self.segments(given, of: RecordedFrames(.file(Self.clip), rate: 4))
+        #expect(again.dropFirst().map(\.sequence.codes) == segments.dropFirst().map(\.sequence.codes))
+        #expect(again.allSatisfy { $0.metadata["codebook_version"] == "1" })
+    }
 }

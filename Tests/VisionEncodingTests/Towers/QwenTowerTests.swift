@@ -20,7 +20,7 @@ private let tolerance: Float = 1e-5
     ) throws -> (tower: QwenTower, expected: Case) {
         let fixture = try TowerFixture(name)
         var options = VisionTowerOptions()
-        options.pixelBudget = 1...1 << 20
+        (options.leastPixels, options.mostPixels) = (1, 1 << 20)
         change(&options)
         let (frames, rows, columns) = Self.cases[index]
         let outline = VideoOutline(
@@ -211,6 +211,11 @@ private let tolerance: Float = 1e-5
         let third = try QwenTower(try TowerFixture("qwen3-vl-bf16").folder)
         #expect(third.facts["family"] == "qwen3-vl" && third.facts["tokens_per_second"] == nil)
         #expect(throws: TokenReelError.self) { try third.fitted(to: VideoOutline(width: 40, height: 24)) }
+        let (boundless, _) = try self.tower("qwen2.5-vl-bf16") { $0.mostPixels = 1 << 40 }
+        let error = #expect(throws: TokenReelError.self) {
+            try boundless.fitted(to: VideoOutline(width: 8192, height: 4320, frames: 2))
+        }
+        #expect(error?.code == .limitExceeded)
     }
 
     // MARK: Refusals
@@ -223,6 +228,7 @@ private let tolerance: Float = 1e-5
         #expect(refusal { $0.saliency = .classToken }?.found.contains("class") == true)
         #expect(refusal { $0.saliency = .probe }?.found.contains("probe") == true)
         #expect(refusal { $0.layer = 5 }?.code == .invalidArgument)
+        #expect(refusal { $0.leastPixels = 1 << 21 }?.subject == "pixel budget")
         #expect(refusal { $0.saliencyLayer = 4 }?.code == .invalidArgument)
         #expect(throws: TokenReelError.self) { try QwenTower(try TowerFixture("clip").folder) }
         #expect(throws: TokenReelError.self) { try VisionTower(try TowerFixture(name).folder) }

@@ -90,7 +90,7 @@ public final class SegmentFolder: Sendable {
     /// - Throws: ``TokenReelError/Code/inputOutput``.
     public func write(_ gap: LiveGap) throws(TokenReelError) {
         try state.withLock { state throws(TokenReelError) in
-            state.looseBytes += try state.index.append(gap.json.text)
+            state.looseBytes += try state.index.append(gap.json(at: .now).text)
         }
     }
 

@@ -93,11 +93,13 @@ extension LiveGap {
     }
 
     /// The gap as it stands in the index.
-    package var json: JSONValue {
+    ///
+    /// - Parameter moment: When it was found.
+    package func json(at moment: ContinuousClock.Instant) -> JSONValue {
         .members([
             "type": .string("gap"), "reason": .string(reason.rawValue), "detail": .string(detail),
             "since": since.map(JSONValue.number) ?? .null, "attempt": .integer(attempt),
-            "time": .number(WallClock.seconds(at: .now)),
+            "time": .number(WallClock.seconds(at: moment)),
         ])
     }
 }

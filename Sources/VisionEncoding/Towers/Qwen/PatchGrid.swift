@@ -1,7 +1,7 @@
 /// The patches of one temporal group in the order in which a tower works on them.
 ///
-/// The patches of a block, which will be one token, follow one another, row by row; so do the blocks of a window, and the
-/// windows. At the right and lower edge windows are smaller. Without windows all blocks make one.
+/// The patches of a block, which will be one token, follow one another, row by row; so do the blocks of a window, and
+/// the windows. At the right and lower edge windows are smaller. Without windows all blocks make one.
 struct PatchGrid: Sendable, Equatable {
     /// Where a patch lies.
     struct Place: Sendable, Equatable {

@@ -1,8 +1,8 @@
 internal import TensorOps
 internal import TokenCore
 
-/// Makes one token of a block of patches: `contract(gelu(expand(norm(block))))`, a block being its patches' states end to
-/// end.
+/// Makes one token of a block of patches: `contract(gelu(expand(norm(block))))`, a block being its patches' states end
+/// to end.
 struct PatchMerger: Sendable {
     /// Numbers of a token.
     let outputs: Int

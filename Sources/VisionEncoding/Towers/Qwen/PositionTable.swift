@@ -3,8 +3,8 @@ internal import TokenCore
 
 /// Learnt embeddings of the places of a square, read between its points for grids of any size.
 ///
-/// Cell `i` of `n` along an axis reads the table at `i (side - 1) / (n - 1)`, bilinearly, so that the corners of any grid
-/// are those of the table.
+/// Cell `i` of `n` along an axis reads the table at `i (side - 1) / (n - 1)`, bilinearly, so that the corners of any
+/// grid are those of the table.
 struct PositionTable: Sendable {
     private let side: Int
     private let width: Int

@@ -9,8 +9,8 @@ public import TokenCore
 /// ```
 ///
 /// One frame of the grid is a temporal group of two frames, and frames keep the shape of the video: see
-/// ``VideoPreprocessorSettings``. Qwen3-VL's tokens come with the streams of its DeepStack, which its language model adds to
-/// the states of its first layers.
+/// ``VideoPreprocessorSettings``. Qwen3-VL's tokens come with the streams of its DeepStack, which its language model
+/// adds to the states of its first layers.
 ///
 /// A group is encoded on the calling thread. Weights are shared by all threads and by the towers that ``fitted(to:)``
 /// gives; each group under way takes a workspace of about `4 n (6 width + 2 inner)` bytes for `n` patches.
@@ -75,11 +75,12 @@ public struct QwenTower: FrameEncoder {
         }
         self.deepstack = deepstack
         var settings = try VideoPreprocessorSettings(folder: folder.path, configuration)
-        if let budget = options.pixelBudget { settings.budget.pixels = budget }
+        try settings.budget.restrict(least: options.leastPixels, most: options.mostPixels)
         self.settings = settings
         name = options.name(
             folder, settings: "\(configuration) \(settings)", space, options.layer, precision)
-        outline = VideoOutline(width: 448, height: 448, frames: configuration.framesPerPatch)
+        outline = VideoOutline(
+            width: Self.exampleSide, height: Self.exampleSide, frames: configuration.framesPerPatch)
         (layout, preprocessor, workspaces) = try Self.fit(vision, settings, to: outline, precision)
     }
 
@@ -104,6 +105,9 @@ public struct QwenTower: FrameEncoder {
 
     // MARK: One video
 
+    /// Pixels along one side of the frames that a tower is fitted to before it knows a video.
+    package static let exampleSide = 448
+
     /// The same tower with other frames.
     private init(_ tower: QwenTower, fittedTo outline: VideoOutline) throws(TokenReelError) {
         (modelType, name, options, space) = (tower.modelType, tower.name, tower.options, tower.space)
@@ -115,10 +119,14 @@ public struct QwenTower: FrameEncoder {
 
     /// The tower for one video, whose frames it will bring to the size that the model's processor gives them.
     ///
-    /// - Throws: What ``PixelBudget/size(width:height:frames:)`` throws.
+    /// - Throws: What ``PixelBudget/size(width:height:frames:)`` throws, and ``TokenReelError/Code/limitExceeded`` for a
+    ///   group of more patches than any published model allows.
     public func fitted(to video: VideoOutline) throws(TokenReelError) -> any FrameEncoder {
         try QwenTower(self, fittedTo: video)
     }
+
+    /// Patches of a group, above the 98,304 that a published processor allows.
+    private static let largestGroup = 1 << 17
 
     /// What all groups of a video share.
     private static func fit(
@@ -126,6 +134,13 @@ public struct QwenTower: FrameEncoder {
     ) throws(TokenReelError) -> (QwenLayout, ImagePreprocessor, WorkspacePool) {
         let configuration = vision.configuration
         let size = try settings.budget.size(width: video.width, height: video.height, frames: video.frames)
+        guard (size.width / configuration.patchSide) * (size.height / configuration.patchSide) <= largestGroup else {
+            throw TokenReelError(
+                .limitExceeded, subject: "video",
+                found: "frames of \(size.width) x \(size.height) pixels for the model",
+                allowed: "\(largestGroup) patches of \(configuration.patchSide) x \(configuration.patchSide) pixels",
+                remedy: "lower --pixel-budget")
+        }
         var frames = settings.frames
         frames.size = .exact(width: size.width, height: size.height)
         let grid = PatchGrid(

@@ -12,7 +12,7 @@ extension QwenTower {
     /// Says so where bf16 was asked for and is not to be had.
     public var notices: [String] { options.precision.notices }
 
-    /// Signals that ``encode(_:signals:)`` can give; see ``VisionTower/signals`` for what they are.
+    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give; see ``VisionTower/signals`` for what they are.
     ///
     /// Attention is that of the layer, so where it stays in windows a patch receives it from its window alone.
     public var signals: Set<Signal> {
@@ -59,8 +59,8 @@ extension QwenTower {
         return encode(pixels: pixels + repeats, signals: signals)
     }
 
-    /// The start of the group for Qwen2.5-VL, whose positions count from there; the mean of its first and last frame for
-    /// Qwen3-VL, whose prompt states that.
+    /// The start of the group for Qwen2.5-VL, whose positions count from there; the mean of its first and last frame
+    /// for Qwen3-VL, whose prompt states that.
     public func seconds(of group: [VideoFrame]) -> Double {
         let first = group[0].pts.seconds
         switch vision.configuration.version {
@@ -75,8 +75,8 @@ extension QwenTower {
         return preprocessor.resized(frame)
     }
 
-    /// Turns an exemplar into one query vector: the mean direction of the tokens in the middle half of the picture, which
-    /// is encoded at the size that the model gives a video of it.
+    /// Turns an exemplar into one query vector: the mean direction of the tokens in the middle half of the picture,
+    /// which is encoded at the size that the model gives a video of it.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the picture has no pixels,
     ///   ``TokenReelError/Code/unsupportedInput`` if the model can't take its shape.
