@@ -47,7 +47,8 @@ public protocol FrameEncoder: Sendable {
 
     /// Encodes the frames of a group, of which there are 1 to ``framesPerGroup``.
     ///
-    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for another number.
+    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for
+    ///   another number.
     func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame
 
     /// Seconds at which a group, which is not empty, counts as shown.
