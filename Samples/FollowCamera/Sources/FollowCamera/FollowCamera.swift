@@ -5,23 +5,34 @@ import TokenReel
 ///
 /// usage: FollowCamera SOURCE [SECONDS]     SOURCE: /dev/video0, rtsp://…, - for standard input, or a file
 @main struct FollowCamera {
-    static func main() async throws {
+    static func main() async {
         let arguments = CommandLine.arguments
         guard arguments.count == 2 || arguments.count == 3 else {
             print("usage: FollowCamera SOURCE [SECONDS]")
             exit(64)
         }
+        do {
+            try await follow(arguments[1], seconds: arguments.count == 3 ? Double(arguments[2]) : nil)
+        } catch {
+            print("\(error)")
+            exit(1)
+        }
+    }
+
+    private static func follow(_ location: String, seconds: Double?) async throws {
         var pipeline = try Pipeline()
         pipeline.request.budget = .ratio(0.05)
         var options = LiveOptions()
         options.sampleRate = 4
+        // Scaled once, on the way from the decoder.
+        options.size = pipeline.decodeOptions.size
 
-        let source = try LiveSource(arguments[1])
+        let source = try LiveSource(location)
         let video = try LiveVideo(source, options: options)
         let control = LiveControl()
         let stop = finishOnInterrupt(control)
         defer { stop.cancel() }
-        if arguments.count == 3, let seconds = Double(arguments[2]) {
+        if let seconds {
             Task {
                 try await Task.sleep(for: .seconds(seconds))
                 control.finish()
