@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reduces many videos on one machine or a cluster, with Ray Data.
 
-    pip install "ray[data]" tokenreel-*.whl              on every machine; scripts/build-wheel makes the wheel
+    pip install "ray[data]" dist/tokenreel-*.whl         on every machine; scripts/build-wheel makes the wheel
     reduce_with_ray.py videos/ out/ --workers 8 keep=0.05 fps=2
     reduce_with_ray.py list.txt out/ --workers 64 --address head:6379 --model siglip-so400m-patch14-384/
 

@@ -78,8 +78,8 @@ public struct Recipe: Sendable {
             let wanted = min(count, candidates.plan.count)
             let kept = try pruner.selection(from: candidates, of: input, count: wanted)
             precondition(
-                zip([-1] + kept, kept + [plan.count]).allSatisfy(<), "\(name) must choose candidates in ascending order"
-            )
+                kept.allSatisfy { 0..<plan.count ~= $0 } && Set(kept).count == kept.count,
+                "\(name) must choose among the candidates, each at most once")
             plan = plan.selecting(kept)
             clock.lap(.prune)
         }

@@ -98,7 +98,8 @@ public protocol TokenMerger: ReductionStage {
 
 /// Chooses among the tokens that merging left.
 public protocol TokenPruner: ReductionStage {
-    /// The candidates to keep, ascending; `count` of them unless the method's own rounding says otherwise.
+    /// The candidates to keep, each once, ascending unless a published method writes them in another order; `count` of
+    /// them unless the method's own rounding says otherwise.
     func selection(from candidates: CandidateTokens, of input: ReductionInput, count: Int) throws(TokenReelError)
         -> [Int]
 }

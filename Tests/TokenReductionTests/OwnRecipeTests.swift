@@ -94,7 +94,7 @@ import TokenReduction
         pruner: SumPruner.self, hasher: SignHasher.self, defaults: ["length": 3], candidatesPerToken: 4)
 
     @Test func everyStageOfAnOwnRecipeRuns() throws {
-        let grid = try RandomGrid.video(frames: 9, rows: 4, columns: 4, channels: 8, seed: 1)
+        let grid = try RandomGrid.video(frames: 9, rows: 4, columns: 4, channels: 8, seed: 1, hasSaliency: false)
         var request = ReductionRequest(budget: .tokens(12))
         request.allowSubstitute = true
         let reduction = try own.recipe().reduce(grid, request)
@@ -133,7 +133,8 @@ import TokenReduction
     }
 
     @Test func ownRecipesKeepTheRulesOfAll() throws {
-        let grid = try RandomGrid.video(frames: 4, rows: 2, columns: 2, channels: 8, seed: 4)
+        let grid = try RandomGrid.video(
+            frames: 4, rows: 2, columns: 2, channels: 8, seed: 4, hasSaliency: false)
         func refusal(_ change: (inout ReductionRequest) -> Void) -> TokenReelError.Code? {
             var request = ReductionRequest(budget: .tokens(2))
             change(&request)
