@@ -132,7 +132,7 @@ struct CameraServer {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "rtsp-server.py").path
         sender = try Sender.start("/usr/bin/python3", script, "\(self.port)")
         // It takes a moment to listen.
-        for _ in 0..<100 {
+        for _ in 0..<400 {
             if (try? Clips.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/\(self.port)")) != nil { return }
             usleep(50_000)
         }
