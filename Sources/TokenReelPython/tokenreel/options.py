@@ -25,6 +25,7 @@ class CallOptions(TypedDict, total=False):
     positions: str
     quantize: str | None
     grid_preserving: bool
+    compare_streams: bool
     positions: str
     as_published: bool
     allow_substitute: bool
