@@ -96,7 +96,7 @@ import VideoDecoding
         }
     }
 
-    /// Over UDP nothing breaks when the server dies: it only falls silent.
+    /// Pictures beside the session, in packets that no relay stands between; the server is killed and started again.
     @Test(
         .enabled(if: CameraServer.isInstalled, "RTSP is tested where Debian's gir1.2-gst-rtsp-server-1.0 is installed"))
     func sessionsOverUDP() throws {
