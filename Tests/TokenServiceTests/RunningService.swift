@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 
 /// The service, run as a process of its own on a free port of this machine.
@@ -26,6 +27,7 @@ final class RunningService: Sendable {
         process.standardOutput = try FileHandle(forWritingTo: files.url.appending(path: "out"))
         process.standardError = try FileHandle(forWritingTo: files.url.appending(path: "err"))
         try process.run()
+        Self.endWithTests(process.processIdentifier)
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             let text = String(decoding: try files.bytes("out"), as: UTF8.self)
@@ -38,7 +40,22 @@ final class RunningService: Sendable {
         }
     }
 
+    /// Services that tests share are never let go, so the end of the tests has to be theirs.
+    private static func endWithTests(_ identifier: pid_t) {
+        let isFirst = running.withLock { running in
+            running.append(identifier)
+            return running.count == 1
+        }
+        if isFirst {
+            atexit { for identifier in RunningService.running.withLock({ $0 }) { kill(identifier, SIGKILL) } }
+        }
+    }
+
+    private static let running = Mutex<[pid_t]>([])
+
     deinit {
+        let identifier = identifier
+        Self.running.withLock { $0.removeAll { $0 == identifier } }
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
