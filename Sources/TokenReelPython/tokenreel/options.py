@@ -24,8 +24,6 @@ class CallOptions(TypedDict, total=False):
     order: str
     positions: str
     quantize: str | None
-    grid_preserving: bool
-    positions: str
     as_published: bool
     allow_substitute: bool
     query_image: Path | None
