@@ -18,7 +18,7 @@ public struct Recipe: Sendable {
     /// Signals that the recipe can't do without.
     public var needs: Set<Signal> {
         // A pruner that needs a query is passed over without one, if merging has already met the budget.
-        let isPrunerOptional = merger != nil
+        let isPrunerOptional = merger != nil && pruner?.needs.contains(.query) == true
         return (segmenter?.needs ?? []).union(merger?.needs ?? []).union(hasher?.needs ?? [])
             .union(isPrunerOptional ? [] : pruner?.needs ?? [])
     }

@@ -10,7 +10,7 @@ extension Pipeline {
     ///   - name: A name to write into the metadata instead of the input's own.
     /// - Throws: ``TokenReelError``, as ``reduce(_:progress:)``.
     public func reduced(_ source: InputSource, name: String? = nil) async throws(TokenReelError) -> ReducedInput {
-        try await reduced(source, name: name, progress: nil)
+        try await onOwnThread { pipeline throws(TokenReelError) in try pipeline.reduce(source, name: name) }
     }
 
     /// The same as steps to be watched, the last of which is the result.
@@ -18,14 +18,11 @@ extension Pipeline {
         ReductionSteps(pipeline: self, source: source, name: name)
     }
 
-    func reduced(
-        _ source: InputSource, name: String?, progress: ProgressHandler?
-    ) async throws(TokenReelError) -> ReducedInput {
-        try await onOwnThread { pipeline throws(TokenReelError) in
-            let input = try OpenInput(
-                source, name: name, limits: pipeline.decodeOptions.limits, cancellation: pipeline.request.cancellation)
-            return try pipeline.reduce(input, progress: progress)
-        }
+    func reduce(
+        _ source: InputSource, name: String?, progress: ProgressHandler? = nil
+    ) throws(TokenReelError) -> ReducedInput {
+        let input = try OpenInput(source, name: name, limits: decodeOptions.limits, cancellation: request.cancellation)
+        return try reduce(input, progress: progress)
     }
 
     /// Decodes and encodes on a thread of their own; cancelling the task ends that.

@@ -20,52 +20,58 @@ public enum ReductionStep: Sendable {
 /// ```
 ///
 /// The work starts when the loop does, once for every loop. Progress that nobody waited for is replaced by newer; the last
-/// step is always the result. Leaving the loop or cancelling its task ends the work.
+/// step is always the result. Leaving the loop or cancelling its task ends the work, and waits for that.
 public struct ReductionSteps: AsyncSequence, Sendable {
     let pipeline: Pipeline
     let source: InputSource
     let name: String?
 
     /// Starts the work.
-    public func makeAsyncIterator() -> Iterator {
-        let (news, continuation) = AsyncStream.makeStream(
-            of: Result<ReductionStep, TokenReelError>.self, bufferingPolicy: .bufferingNewest(1))
-        let work = Task {
-            do throws(TokenReelError) {
-                let reduced = try await pipeline.reduced(source, name: name) {
-                    continuation.yield(.success(.progress($0)))
-                }
-                continuation.yield(.success(.finished(reduced)))
-            } catch {
-                continuation.yield(.failure(error))
-            }
-            continuation.finish()
-        }
-        continuation.onTermination = { _ in work.cancel() }
-        return Iterator(news: news.makeAsyncIterator())
-    }
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
     /// Waits for one step after the other.
-    public struct Iterator: AsyncIteratorProtocol {
-        var news: AsyncStream<Result<ReductionStep, TokenReelError>>.Iterator
+    public final class Iterator: AsyncIteratorProtocol {
+        private let news = Handover<ReductionStep>()
+        private let cancellation: Cancellation
+        private var thread: DedicatedThread?
         private var isOver = false
 
-        init(news: AsyncStream<Result<ReductionStep, TokenReelError>>.Iterator) { self.news = news }
+        fileprivate init(_ steps: ReductionSteps) {
+            cancellation = steps.pipeline.request.cancellation ?? Cancellation()
+            var pipeline = steps.pipeline
+            pipeline.request.cancellation = cancellation
+            thread = DedicatedThread { [pipeline, news] in
+                do throws(TokenReelError) {
+                    let reduced = try pipeline.reduce(steps.source, name: steps.name) {
+                        news.replace(.success(.progress($0)))
+                    }
+                    news.replace(.success(.finished(reduced)))
+                } catch {
+                    news.replace(.failure(error))
+                }
+            }
+        }
+
+        deinit {
+            if !isOver { cancellation.cancel() }
+            // Whoever left the loop may end the process next, which work that goes on would not survive.
+            thread.take()?.join()
+        }
 
         /// The next step; nil after the result.
         ///
         /// - Throws: ``TokenReelError``, as ``Pipeline/reduced(_:name:)``.
-        public mutating func next(
+        public func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws(TokenReelError) -> ReductionStep? {
             if isOver { return nil }
-            guard let outcome = await news.next(isolation: actor) else {
-                // Without a last word, because the task that waits here was cancelled.
-                isOver = true
-                throw TokenReelError(.cancelled, subject: "work", found: "cancelled by the caller")
+            let message = await withTaskCancellationHandler {
+                await news.receive()
+            } onCancel: { [cancellation] in
+                cancellation.cancel()
             }
             do throws(TokenReelError) {
-                let step = try outcome.get()
+                let step = try message.get()
                 if case .finished = step { isOver = true }
                 return step
             } catch {

@@ -29,7 +29,7 @@ public protocol FrameEncoder: Sendable {
     var showsWholeFrame: Bool { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
-    /// Signals that ``encode(_:signals:)`` can give.
+    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give.
     var signals: Set<Signal> { get }
     /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for
     /// nothing.
@@ -47,7 +47,8 @@ public protocol FrameEncoder: Sendable {
 
     /// Encodes the frames of a group, of which there are 1 to ``framesPerGroup``.
     ///
-    /// - Throws: As ``encode(_:signals:)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for another number.
+    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for
+    ///   another number.
     func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame
 
     /// Seconds at which a group, which is not empty, counts as shown.
@@ -63,7 +64,7 @@ public protocol FrameEncoder: Sendable {
 
     /// The part of a frame that the tokens show, at the size at which it is cut into patches.
     ///
-    /// - Throws: As ``encode(_:signals:)``.
+    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)``.
     func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame
 
     /// Turns an exemplar, a picture of the thing to look for, into query vectors in the space of the tokens.

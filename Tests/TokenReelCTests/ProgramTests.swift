@@ -15,6 +15,7 @@ import Testing
         ["TOKENREEL_TORCH_PYTHON", "TOKENREEL_PYTHON"].compactMap { ProcessInfo.processInfo.environment[$0] }.first
         ?? "python3"
     private static let needsNumpy: Comment = "needs a python3 with the package numpy"
+    private static let ray = ProcessInfo.processInfo.environment["TOKENREEL_RAY_PYTHON"]
 
     /// Runs a command to its end; what it says comes back.
     private static func run(_ command: [String], with variables: [String: String] = [:]) throws -> (Int32, String) {
@@ -57,6 +58,21 @@ import Testing
                 "TOKENREEL_LIBRARY": Self.library.path,
             ])
         #expect(status == 0 && said.hasSuffix("OK\n") || said.contains("OK (skipped"), "\(said)")
+    }
+
+    /// A local cluster of several processes, some of which are killed on the way; takes a minute or two.
+    @Test(
+        .enabled(
+            if: ray.map { has([$0, "-c", "import ray.data, numpy"]) } ?? false,
+            "set TOKENREEL_RAY_PYTHON to a python3 with ray[data]"))
+    func aClusterLosesWorkersAndNoVideo() throws {
+        let (status, said) = try Self.run(
+            [Self.ray ?? "", "-B", SharedFiles.package.appending(path: "scripts/check-ray.py").path],
+            with: [
+                "PYTHONPATH": Self.sources.appending(path: "TokenReelPython").path,
+                "TOKENREEL_LIBRARY": Self.library.path,
+            ])
+        #expect(status == 0 && said.contains("\"workers_killed\": 4, \"nodes_killed\": 1"), "\(said)")
     }
 
     @Test(.enabled(if: has([python, "-c", "import numpy, pip"]), needsNumpy))

@@ -27,6 +27,8 @@ import TokenService
         }
         let answer = try connection.answer()
         #expect(answer.status == 413 && answer.problem == "limit-exceeded")
+        // One that sends everything before it listens gets its answer too.
+        #expect(try refusal { try $0.reduce(body: Data(count: 12_000_000)) } == (413, "limit-exceeded"))
         // A length that can't be read ahead of a body that never comes.
         let announced = try Connection(port: service.port)
         announced.send(RunningService.head("POST", "/v1/reduce", [:], length: 1 << 40))

@@ -14,11 +14,13 @@ final class RunningService: Sendable {
     static let clip = SharedFiles.package.appending(path: "Samples/clip.mp4").path
 
     /// Starts it and waits until it listens.
-    init(_ arguments: String...) throws {
+    convenience init(_ arguments: String...) throws { try self.init(Self.executable, arguments) }
+
+    init(_ program: URL, _ arguments: [String]) throws {
         files = try ScratchFolder()
         process = Process()
-        process.executableURL = Self.executable
-        process.arguments = ["--port", "0"] + arguments
+        process.executableURL = program
+        process.arguments = arguments + ["--port", "0"]
         process.standardInput = FileHandle.nullDevice
         for name in ["out", "err"] { try Data().write(to: files.url.appending(path: name)) }
         process.standardOutput = try FileHandle(forWritingTo: files.url.appending(path: "out"))
@@ -59,12 +61,19 @@ final class RunningService: Sendable {
         return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
     }
 
-    /// Processes that it has started and that still run.
-    var children: [pid_t] {
-        let tasks = "/proc/\(identifier)/task"
-        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
+    /// Processes that decode an upload.
+    var decoders: [pid_t] { Self.children(of: identifier).flatMap(Self.children) }
+
+    private static func children(of process: pid_t) -> [pid_t] {
+        let tasks = "/proc/\(process)/task"
+        let started = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
             (FileManager.default.contents(atPath: "\(tasks)/\(task)/children") ?? Data())
                 .split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
+        }
+        // Those that have ended are listed until their parent looks.
+        return started.filter { child in
+            let status = FileManager.default.contents(atPath: "/proc/\(child)/stat") ?? Data()
+            return !status.isEmpty && !String(decoding: status, as: UTF8.self).contains(") Z ")
         }
     }
 
@@ -201,7 +210,7 @@ final class Connection {
         var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
-                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard sent > 0 else { return false }
             rest = rest.dropFirst(sent)

@@ -27,7 +27,15 @@ final class Handover<Value: Sendable>: Sendable {
 
     /// Gives a value to the reader, or waits until it takes it; drops it once nobody reads.
     func send(_ message: Message) {
-        let mustWait = state.withLock { state in
+        if offer(message) { taken.wait() }
+    }
+
+    /// Gives a value to the reader in place of one that it has not taken yet; never waits.
+    func replace(_ message: Message) { _ = offer(message) }
+
+    /// Whether the value lies there to be taken.
+    private func offer(_ message: Message) -> Bool {
+        state.withLock { state in
             guard !state.isOver else { return false }
             if let reader = state.reader {
                 state.reader = nil
@@ -38,7 +46,6 @@ final class Handover<Value: Sendable>: Sendable {
             state.pending = message
             return true
         }
-        if mustWait { taken.wait() }
     }
 
     /// Waits for the next value; one task at a time.

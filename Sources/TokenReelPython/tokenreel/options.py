@@ -24,6 +24,7 @@ class CallOptions(TypedDict, total=False):
     order: str
     positions: str
     quantize: str | None
+    compare_streams: bool
     as_published: bool
     allow_substitute: bool
     query_image: Path | None

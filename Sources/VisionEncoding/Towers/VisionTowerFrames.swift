@@ -48,7 +48,7 @@ extension VisionTower {
         return try ImagePreprocessor(settings)
     }
 
-    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.
+    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)-(VideoFrame,_)``.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
         try check(frame)
         return try preprocessor.pixels(of: frame).withUnsafeBufferPointer { pixels throws(TokenReelError) in

@@ -12,7 +12,7 @@ extension QwenTower {
     /// Says so where bf16 was asked for and is not to be had.
     public var notices: [String] { options.precision.notices }
 
-    /// Signals that ``encode(_:signals:)`` can give; see ``VisionTower/signals`` for what they are.
+    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give; see ``VisionTower/signals`` for what they are.
     ///
     /// Attention is that of the layer, so where it stays in windows a patch receives it from its window alone.
     public var signals: Set<Signal> {
