@@ -84,7 +84,8 @@ import TokenReduction
         #expect(outcomes.map(\.version).prefix(4) == [nil, 1, 2, 3])
         #expect(outcomes.last?.version == 303)
         let (change, end) = (meanCosine(outcomes[4]), meanCosine(outcomes[303]))
-        #expect(change < 0.9 && end > 0.95, "\(change) then \(end)")
+        // Moving averages end in a local optimum: two entries may share what one could name.
+        #expect(change < 0.6 && end > 0.85, "\(change) then \(end)")
     }
 
     @Test func aVersionedCodebookIsLearntAnewWhenItNoLongerFits() throws {
