@@ -110,7 +110,9 @@ let package = Package(
         tests("TokenReel", ["VideoDecoding", "VisionEncoding", "TokenReduction"], exclude: ["Positions/Fixtures"]),
         tests("TokenReelC", exclude: ["Programs"]),
         tests(
-            "TokenService", ["TokenReelServe", "TokenReel", "TokenReduction", "TokenCore"], exclude: ["drop-video.py"]),
+            "TokenService",
+            ["TokenReelServe", "TokenReelCLI", "TokenReel", "VideoDecoding", "TokenReduction", "TokenCore"],
+            exclude: ["drop-video.py"]),
         tests("TokenReelCLI", ["TokenReel", "TokenReduction", "Safetensors", "TokenCore"]),
     ],
     swiftLanguageModes: [.v6]

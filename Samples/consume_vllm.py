@@ -89,7 +89,8 @@ def show(body: dict, tokens: np.ndarray, made_for: str, fields: dict | None, npy
         prompt = bare.replace("<|video_pad|>", "<|vision_start|><|video_pad|><|vision_end|>")
         more = "".join(f', "{key}": torch.tensor([{value}])' for key, value in fields.items())
         data = f'{{"video": {{"video_embeds": tokens{more}}}}}'
-    print(OFFLINE.format(model=body["model"], npy=npy, shape=list(tokens.shape), prompt=json.dumps(prompt), data=data))
+    print(OFFLINE.format(model=body["model"], npy=npy, shape=list(tokens.shape), data=data,
+                         prompt=json.dumps(prompt.format("…"), ensure_ascii=False)))
 
 
 def main() -> None:

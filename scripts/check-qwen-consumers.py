@@ -215,6 +215,8 @@ def llama_rules(config, tokenizer, video, tokens: str) -> dict[str, bool]:
 
 
 if __name__ == "__main__":
+    # So little work that threads would only wait for one another.
+    torch.set_num_threads(1)
     with torch.no_grad():
         match sys.argv[1:]:
             case ["make", family, folder] if family in QWEN_MODELS:

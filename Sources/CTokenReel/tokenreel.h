@@ -30,9 +30,8 @@
  *
  *     model query_model layer space saliency precision grid                which model, for tokenreel_open only
  *     least_pixels most_pixels                                             Qwen-VL's own resizing, likewise
- *     method set keep tokens per_frame grid_preserving codebook            what is kept, and how
- *     order positions quantize
- *     grid_preserving positions
+ *     method set keep tokens per_frame codebook order quantize             what is kept, and how
+ *     grid_preserving compare_streams positions
  *     query query_image query_embedding as_published allow_substitute
  *     fps frames keyframes start end stream source_name                    what is taken from a video
  *     window max_latency                                                   how much is looked at at once, see streams

@@ -22,14 +22,13 @@ public struct FrameGrid: Sendable, Equatable {
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the budget has no token for every frame.
     public init(within budget: TokenBudget, of shape: GridShape) throws(TokenReelError) {
         var share = try budget.count(frames: 1, tokensPerFrame: shape.tokensPerFrame)
-        if case .tokens(let count) = budget {
-            share = min(share, count / max(shape.frames, 1))
-            guard share >= 1 else {
-                throw TokenReelError(
-                    .invalidArgument, subject: "budget", found: "\(count) tokens for \(shape.frames) frames",
-                    allowed: "a token for every frame to preserve the grid",
-                    remedy: "keep more with --tokens, or leave out --grid-preserving")
-            }
+        if case .tokens(let count) = budget { share = min(share, count / max(shape.frames, 1)) }
+        guard share >= 1 else {
+            let count = try budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
+            throw TokenReelError(
+                .invalidArgument, subject: "budget", found: "\(count) tokens for \(shape.frames) frames",
+                allowed: "a token for every frame to preserve the grid",
+                remedy: "keep more with --tokens, or leave out --grid-preserving")
         }
         // The lower the better; the stretch is 1 for the shape of the frame.
         func rank(_ rows: Int, _ columns: Int) -> (Double, Int, Double) {

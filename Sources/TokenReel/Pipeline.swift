@@ -37,6 +37,8 @@ public struct Pipeline: Sendable {
     public var window: StreamWindow?
     /// Stores the tokens in fewer bits; nil keeps them as numbers.
     public var quantization: TokenQuantization?
+    /// Compares tokens together with their further streams, where the grid has some, instead of alone.
+    public var comparesStreams = false
     /// Whose rule numbers the positions of Qwen-VL tokens; tokens of other models have none.
     public var positionRule = PositionRule.transformers5
     /// A question in words, for an ``encoder`` whose tokens can be brought to it: the vision tower of the same checkpoint,
@@ -124,6 +126,20 @@ public struct Pipeline: Sendable {
             }
         }
         return request
+    }
+
+    /// What a method compares if it looks at all streams; the question is put to the tokens alone before.
+    private func joined(_ grid: TokenGrid, _ request: inout ReductionRequest) throws(TokenReelError) -> TokenGrid {
+        guard try !RecipeRegistry.descriptor(named: method).stages.contains(where: { $0.kind == .hash }) else {
+            throw TokenReelError(
+                .invalidArgument, subject: "method \(method)", found: "a codebook of tokens joined with other streams",
+                remedy: "leave out --compare-streams, or choose a method without codebook")
+        }
+        if let query = request.query, query.channels == grid.shape.channels, request.relevance == nil {
+            request.relevance = QueryRelevance.scores(of: grid.values, for: query, workers: request.workers)
+            request.query = nil
+        }
+        return try grid.joined()
     }
 
     /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
@@ -221,12 +237,13 @@ public struct Pipeline: Sendable {
     ) throws(TokenReelError) -> ReducedInput {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
-        let request = try request(about: encoded)
+        var request = try request(about: encoded)
+        let compared = try comparesStreams && !grid.deepstack.isEmpty ? joined(grid, &request) : grid
         let reduction =
             if let window {
-                try recipe.reduce(grid, request, window: window)
+                try recipe.reduce(compared, request, window: window)
             } else {
-                try recipe.reduce(grid, request)
+                try recipe.reduce(compared, request)
             }
         var clock = Stopwatch()
         clock.start()

@@ -99,6 +99,7 @@ extension Pipeline {
             "as_published": request.asPublished ? .boolean(true) : nil,
             "allow_substitute": request.allowSubstitute ? .boolean(true) : nil,
             "grid_preserving": request.isGridPreserving ? .boolean(true) : nil,
+            "compare_streams": comparesStreams ? .boolean(true) : nil,
             "order": request.order == .reading ? nil : .string(request.order.rawValue),
         ]).text
     }

@@ -1,6 +1,8 @@
 // Public, because the level and the precision are, and so must be what they conform to.
 public import ArgumentParser
+internal import Dispatch
 public import Logging
+internal import Synchronization
 internal import TokenCore
 internal import TokenService
 public import VisionEncoding
@@ -24,7 +26,7 @@ extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 /// The command `tokenreel-serve`, which `tokenreel serve` runs.
 @main
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenreel serve", abstract: "Serve reductions over HTTP.",
         discussion: """
@@ -144,18 +146,18 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    static func main() async {
-        let arguments = Array(CommandLine.arguments.dropFirst())
-        if arguments.first == DecodeWorker.argument { leave(DecodeWorker.run(Array(arguments.dropFirst()))) }
+    static func main() {
+        // Before anything else: this is about to be copied, and must not have a second thread by then.
+        if CommandLine.arguments.dropFirst().first == DecodeWorker.argument { leave(DecodeWorker.run()) }
         do {
-            var command = try parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            var command = try parseAsRoot()
+            try command.run()
         } catch {
             exit(withError: error)
         }
     }
 
-    func run() async throws {
+    func run() throws {
         // Whoever hangs up shall be an error that can be handled, not the end.
         signal(SIGPIPE, SIG_IGN)
         let level = logLevel
@@ -168,11 +170,26 @@ struct ServeCommand: AsyncParsableCommand {
             throw ExitCode(error.code == .invalidArgument ? 64 : 1)
         }
         let host = host
-        try await service.run { port in
-            // For programs that let the system choose the port.
-            print("http://\(host.contains(":") ? "[\(host)]" : host):\(port)/")
-            fflush(nil)
+        let (ended, failure) = (DispatchSemaphore(value: 0), Failure())
+        Task {
+            do {
+                try await service.run { port in
+                    // For programs that let the system choose the port.
+                    print("http://\(host.contains(":") ? "[\(host)]" : host):\(port)/")
+                    fflush(nil)
+                }
+            } catch {
+                failure.error.withLock { $0 = error }
+            }
+            ended.signal()
         }
+        ended.wait()
+        if let error = failure.error.withLock({ $0 }) { throw error }
+    }
+
+    /// What ended the service, if it was not asked to end.
+    private final class Failure: Sendable {
+        let error = Mutex<(any Error)?>(nil)
     }
 
     private func settings() throws(TokenReelError) -> ServiceConfiguration {

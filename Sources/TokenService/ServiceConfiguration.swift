@@ -44,7 +44,7 @@ public struct ServiceConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - cores: Reductions at the same time.
-    ///   - worker: The path of a program that calls ``DecodeWorker/run(_:)``.
+    ///   - worker: The path of a program that calls ``DecodeWorker/run()``.
     public init(cores: Int, worker: String) {
         slots = max(cores, 1)
         self.worker = worker

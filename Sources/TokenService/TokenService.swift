@@ -23,6 +23,7 @@ public struct TokenService: Sendable {
     let queue: WorkQueue
     let jobs: JobStore
     let metrics = Metrics()
+    private let nursery: DecoderNursery
     private let stops = RunningWork()
     private let methodsText = MethodCatalogue.json().text
 
@@ -34,6 +35,7 @@ public struct TokenService: Sendable {
         self.configuration = configuration
         self.logger = logger
         queue = WorkQueue(slots: configuration.slots, waiting: configuration.waiting)
+        nursery = DecoderNursery(command: [configuration.worker, DecodeWorker.argument])
         jobs = JobStore(capacity: configuration.jobs, seconds: configuration.jobSeconds)
     }
 
@@ -99,11 +101,11 @@ public struct TokenService: Sendable {
 
     /// Answers with the tokens of an upload, once they are there.
     func reduce(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        let format = try resultFormat(request)
         let stop = StopSignal()
         return try await stops.tracking(stop) {
             try await request.body.consumeWithCancellationOnInboundClose { body in
-                let format = try resultFormat(request)
-                let (work, place) = try await accept(request, body)
+                let (work, place) = try await accept(request, body, context)
                 return try await perform(work, in: place, stop) { outcome throws(TokenReelError) in
                     try outcome.rendered(as: format, stop)
                 } progress: { _ in
@@ -116,7 +118,7 @@ public struct TokenService: Sendable {
     func createJob(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let job = Job(holder: context.holder)
         try await request.body.consumeWithCancellationOnInboundClose { body in
-            let (work, place) = try await accept(request, body)
+            let (work, place) = try await accept(request, body, context)
             try jobs.add(job)
             Task {
                 do {
@@ -207,19 +209,38 @@ public struct TokenService: Sendable {
     }
 
     /// Understands a request, finds it a place, and only then reads its body.
-    private func accept(_ request: Request, _ body: RequestBody) async throws -> (ReduceWork, WorkQueue.Place) {
-        let reduceRequest = try ReduceRequest(QueryString(request.uri.query), configuration)
-        let limits = reduceRequest.pipeline.decodeOptions.limits
-        let upload = Upload(
-            largest: limits.inputBytes, seconds: configuration.uploadSeconds, stallSeconds: limits.stallSeconds)
-        try upload.check(request.headers)
-        let place = try queue.admit()
-        let received = try await upload.receive(body)
-        metrics.received(received.bytes)
-        let work = ReduceWork(
-            request: reduceRequest, upload: received.file, decoder: [configuration.worker, DecodeWorker.argument],
-            decoderMemory: configuration.workerMemory)
-        return (work, place)
+    private func accept(
+        _ request: Request, _ body: RequestBody, _ context: ServiceContext
+    ) async throws -> (ReduceWork, WorkQueue.Place) {
+        do {
+            let (reduceRequest, upload, place) = try await admit(request, discarding: body)
+            let received = try await upload.receive(body)
+            metrics.received(received.bytes)
+            let work = ReduceWork(
+                request: reduceRequest, upload: received.file, nursery: nursery, memory: configuration.workerMemory)
+            return (work, place)
+        } catch {
+            // The connection ends with the answer; whoever goes on sending is cut off soon.
+            let channel = context.channel
+            channel.eventLoop.scheduleTask(in: .seconds(5)) { channel.close(promise: nil) }
+            throw error
+        }
+    }
+
+    private func admit(
+        _ request: Request, discarding body: RequestBody
+    ) async throws -> (ReduceRequest, Upload, WorkQueue.Place) {
+        do {
+            let reduceRequest = try ReduceRequest(QueryString(request.uri.query), configuration)
+            let limits = reduceRequest.pipeline.decodeOptions.limits
+            let upload = Upload(
+                largest: limits.inputBytes, seconds: configuration.uploadSeconds, stallSeconds: limits.stallSeconds)
+            try upload.check(request.headers)
+            return (reduceRequest, upload, try queue.admit())
+        } catch {
+            await Upload.discard(body)
+            throw error
+        }
     }
 
     /// Waits for a turn, reduces, and makes of the outcome what is wanted, all within the request's time.

@@ -1,7 +1,7 @@
 public import Foundation
 
 /// A folder that goes away with the test.
-public final class ScratchFolder {
+public final class ScratchFolder: Sendable {
     /// Where it is.
     public let url: URL
 

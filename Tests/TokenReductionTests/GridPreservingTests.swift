@@ -103,6 +103,8 @@ import TokenReduction
                 return error.found
             }
         }
+        let empty = try GridShape(frames: 2, rows: 0, columns: 3, channels: 8)
+        #expect(throws: TokenReelError.self) { try FrameGrid(within: .ratio(0.5), of: empty) }
         #expect(found("evs") { _ in } == nil)
         #expect(found("evs") { $0.budget = .tokens(5) } == "5 tokens for 6 frames")
         #expect(found("evs") { $0.order = .prefix } == "tokens in prefix order")

@@ -78,13 +78,7 @@ import Testing
     }
 }
 
-/// A browser without a window, where one is installed.
-enum Browser {
-    static let path: String? = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].lazy
-        .flatMap { name in
-            (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
-        }.first { FileManager.default.isExecutableFile(atPath: $0) }
-
+extension Browser {
     /// What the page looks like to a reader after its script ran.
     static func document(of page: URL, in scratch: ScratchFolder) throws -> String {
         let process = Process()

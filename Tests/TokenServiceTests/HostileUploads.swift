@@ -5,17 +5,17 @@ import TestSupport
 struct HostileUploads {
     let uploads: [(name: String, bytes: Data)]
     private let canaryFile: URL
+    private let made: Date?
     private let canarySocket: Int32
     private let scratch: ScratchFolder
 
     init() throws {
         scratch = try ScratchFolder()
-        // A clip that would decode without complaint if anything opened it, last read long ago.
+        // A clip that would decode without complaint if anything opened it.
         canaryFile = scratch.url.appending(path: "canary.ts")
         let sound = try ffmpeg("canary.ts", "testsrc=d=1:s=64x48:r=10")
         try sound.write(to: canaryFile)
-        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 2, tv_nsec: 0)]
-        utimensat(AT_FDCWD, canaryFile.path, &times, 0)
+        made = lastRead(of: canaryFile)
         canarySocket = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -71,13 +71,9 @@ struct HostileUploads {
 
     /// Whether the canary file was read since it was made; nil where the system does not tell.
     func fileWasTouched() -> Bool? {
-        func lastRead() -> Int {
-            var status = stat()
-            return stat(canaryFile.path, &status) == 0 ? status.st_atim.tv_sec : -1
-        }
-        let seen = lastRead() != 1
+        let seen = lastRead(of: canaryFile) != made
         _ = try? Data(contentsOf: canaryFile)
-        return lastRead() == 1 ? nil : seen
+        return lastRead(of: canaryFile) == made ? nil : seen
     }
 
     /// Whether anything connected to the canary socket.
@@ -86,4 +82,10 @@ struct HostileUploads {
         if connection >= 0 { close(connection) }
         return connection >= 0
     }
+}
+
+/// When the system says a file was last read.
+private func lastRead(of file: URL) -> Date? {
+    // An address remembers what it was told before.
+    try? URL(filePath: file.path).resourceValues(forKeys: [.contentAccessDateKey]).contentAccessDate
 }

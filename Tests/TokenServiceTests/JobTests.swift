@@ -66,13 +66,13 @@ import Testing
             "long.mp4", "testsrc2=s=1280x720:r=50,noise=alls=20:allf=t", "-t", "20", "-c:v", "mpeg4", "-q:v", "10")
         let path = try start("frames=all", body: clip)
         try waitUntil {
-            try service.ask("GET", path).json()["state"] as? String == "running" && !service.children.isEmpty
+            try service.ask("GET", path).json()["state"] as? String == "running" && !service.decoders.isEmpty
         }
         #expect(try service.ask("GET", path + "/result").problem == "not-done")
         #expect(try service.ask("DELETE", path).status == 204)
         let deadline = ContinuousClock.now + .seconds(10)
-        while !service.children.isEmpty, ContinuousClock.now < deadline { usleep(10_000) }
-        #expect(service.children.isEmpty)
+        while !service.decoders.isEmpty, ContinuousClock.now < deadline { usleep(10_000) }
+        #expect(service.decoders.isEmpty)
         try waitUntil { try service.metric("tokenreel_running") == 0 }
     }
 

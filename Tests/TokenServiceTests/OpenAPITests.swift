@@ -54,6 +54,8 @@ import TokenReduction
             for name in names {
                 // A value that no parameter takes is refused by the parameter's own name.
                 let answer = try service.ask("POST", "\(path)?\(name)=%0A", body: Data())
+                // A name may be anything, so its job is taken.
+                guard answer.status != 202 else { continue }
                 let detail = try #require(try answer.json()["detail"] as? String)
                 #expect(!detail.hasPrefix("parameter: "), "\(name): \(detail)")
             }

@@ -2,13 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A browser without a window, where one is installed.
-private let browser: String? = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].lazy
-    .flatMap { name in
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
-    }.first { FileManager.default.isExecutableFile(atPath: $0) }
-
-@Suite(.enabled(if: browser != nil, "needs Chromium on the PATH to use the page"), .serialized)
+@Suite(.enabled(if: Browser.path != nil, "needs Chromium on the PATH to use the page"), .serialized)
 struct PageTests {
     private static let service = Result { try RunningService() }
 
@@ -19,7 +13,8 @@ struct PageTests {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
             "python3", SharedFiles.package.appending(path: "Tests/TokenServiceTests/drop-video.py").path,
-            try #require(browser), scratch.path("profile"), "http://127.0.0.1:\(try Self.service.get().port)/", file,
+            try #require(Browser.path), scratch.path("profile"), "http://127.0.0.1:\(try Self.service.get().port)/",
+            file,
         ]
         let output = Pipe()
         process.standardOutput = output

@@ -1,7 +1,10 @@
 import Foundation
 import TestSupport
 import Testing
+import TokenCore
+import TokenReduction
 import TokenReel
+import VideoDecoding
 
 @Suite struct ReduceTests {
     private static let service = Result { try RunningService() }
@@ -23,7 +26,6 @@ import TokenReel
         let answer = try service.reduce()
         #expect(answer.status == 200 && answer.fields["content-type"] == "application/octet-stream")
         #expect(try answer.body == expected())
-        let query = "method=evs&keep=0.2&frames=8&start=1.5&end=9&allow-substitute=true&grid=10x12&set=q=0.5"
         let chosen = try service.reduce("method=tome&tokens=77&fps=2&end=8&order=prefix&set=scope=clip")
         #expect(
             try chosen.body
@@ -35,7 +37,6 @@ import TokenReel
                     $0.request.order = .prefix
                     $0.parameters = ["scope": "clip"]
                 })
-        #expect(try service.reduce(query).status == 400)
     }
 
     @Test func linesSayWhatTheFileHolds() throws {
@@ -91,7 +92,7 @@ import TokenReel
         ("keyframes=true", 200), ("keyframes=false", 200), ("dtype=f64", 400), ("dtype=bf16", 200),
         ("quantize=nothing", 400), ("quantize=tokenbridge:6", 200), ("order=random", 400), ("codebook=0", 400),
         ("method=vqtoken&codebook=8", 200), ("set=tau", 400), ("set=nothing=1", 400), ("grid=0x3", 400),
-        ("grid=3", 400), ("grid=999x999", 400), ("grid=4x5", 200), ("stream=7", 415), ("model=/etc/passwd", 400),
+        ("grid=3", 400), ("grid=999x999", 400), ("grid=4x5", 200), ("stream=7", 400), ("model=/etc/passwd", 400),
         ("model=built-in", 200), ("query=a%20dog", 422), ("method=cdpruner", 422), ("fps=1%", 400),
         ("fps=%ff", 400), ("source-name=a%00b", 400), ("start=100", 422), ("as-published=true&method=evs", 200),
     ])
@@ -115,6 +116,14 @@ import TokenReel
         } else {
             #expect(answer.status == 406 && answer.problem == "not-acceptable")
         }
+    }
+
+    @Test func theCommandBecomesTheService() throws {
+        let command = RunningService.executable.deletingLastPathComponent().appending(path: "tokenreel")
+        let service = try RunningService(command, ["serve"])
+        #expect(try service.ask("GET", "/healthz").text == "{\"status\":\"ok\"}")
+        service.terminate()
+        #expect(service.wait() == 0)
     }
 
     @Test func requestsCanFollowEachOtherOnOneConnection() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 
 /// The service, run as a process of its own on a free port of this machine.
@@ -14,16 +15,19 @@ final class RunningService: Sendable {
     static let clip = SharedFiles.package.appending(path: "Samples/clip.mp4").path
 
     /// Starts it and waits until it listens.
-    init(_ arguments: String...) throws {
+    convenience init(_ arguments: String...) throws { try self.init(Self.executable, arguments) }
+
+    init(_ program: URL, _ arguments: [String]) throws {
         files = try ScratchFolder()
         process = Process()
-        process.executableURL = Self.executable
-        process.arguments = ["--port", "0"] + arguments
+        process.executableURL = program
+        process.arguments = arguments + ["--port", "0"]
         process.standardInput = FileHandle.nullDevice
         for name in ["out", "err"] { try Data().write(to: files.url.appending(path: name)) }
         process.standardOutput = try FileHandle(forWritingTo: files.url.appending(path: "out"))
         process.standardError = try FileHandle(forWritingTo: files.url.appending(path: "err"))
         try process.run()
+        Self.endWithTests(process.processIdentifier)
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             let text = String(decoding: try files.bytes("out"), as: UTF8.self)
@@ -36,7 +40,22 @@ final class RunningService: Sendable {
         }
     }
 
+    /// Services that tests share are never let go, so the end of the tests has to be theirs.
+    private static func endWithTests(_ identifier: pid_t) {
+        let isFirst = running.withLock { running in
+            running.append(identifier)
+            return running.count == 1
+        }
+        if isFirst {
+            atexit { for identifier in RunningService.running.withLock({ $0 }) { kill(identifier, SIGKILL) } }
+        }
+    }
+
+    private static let running = Mutex<[pid_t]>([])
+
     deinit {
+        let identifier = identifier
+        Self.running.withLock { $0.removeAll { $0 == identifier } }
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
@@ -59,12 +78,19 @@ final class RunningService: Sendable {
         return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
     }
 
-    /// Processes that it has started and that still run.
-    var children: [pid_t] {
-        let tasks = "/proc/\(identifier)/task"
-        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
+    /// Processes that decode an upload.
+    var decoders: [pid_t] { Self.children(of: identifier).flatMap(Self.children) }
+
+    private static func children(of process: pid_t) -> [pid_t] {
+        let tasks = "/proc/\(process)/task"
+        let started = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).flatMap { task in
             (FileManager.default.contents(atPath: "\(tasks)/\(task)/children") ?? Data())
                 .split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
+        }
+        // Those that have ended are listed until their parent looks.
+        return started.filter { child in
+            let status = FileManager.default.contents(atPath: "/proc/\(child)/stat") ?? Data()
+            return !status.isEmpty && !String(decoding: status, as: UTF8.self).contains(") Z ")
         }
     }
 
@@ -201,7 +227,7 @@ final class Connection {
         var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
-                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard sent > 0 else { return false }
             rest = rest.dropFirst(sent)

@@ -24,7 +24,9 @@ def hand_over():
 
 
 process = subprocess.Popen(
-    [browser, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"],
+    [browser, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}",
+     # The report's frame in the process of the page, or it could not be looked into.
+     "--disable-features=IsolateSandboxedIframes"],
     preexec_fn=hand_over, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 os.close(commands_out)
 os.close(answers_in)

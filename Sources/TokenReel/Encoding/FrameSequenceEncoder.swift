@@ -11,7 +11,7 @@ struct FrameSequenceEncoder: Sendable {
     let signals: Set<Signal>
     /// Groups of frames that are encoded at the same time.
     let workers: Int
-    /// The first picture of the group before. The last one of a group is compared with it, so that drift within groups
+    /// The first picture of the group before; the last one of a group is compared with it, so that drift within groups
     /// counts, as RLT does.
     private var last: VideoFrame?
 

@@ -18,7 +18,8 @@ public struct CommittedSegment: Sendable {
     public let id: Int
     /// Which frames of the stream it holds, counted from 0 at the first; where the encoder joins frames, which groups.
     public let frames: Range<Int>
-    /// The tokens; frames of positions count from the segment's first, ``TokenSequence/frameTimes`` are seconds of the stream.
+    /// The tokens; frames of positions count from the segment's first, ``TokenSequence/frameTimes`` are seconds of the
+    /// stream.
     public let sequence: TokenSequence
     /// What a token file of the segment says besides its tensors.
     public let metadata: [String: String]

@@ -225,7 +225,8 @@ private struct WaitingFrames {
 }
 
 extension LiveReduction {
-    /// What reduces segments of the tokens that the pipeline's encoder makes; divides its budget as preserving grids needs.
+    /// What reduces segments of the tokens that the pipeline's encoder makes; divides the pipeline's budget where grids
+    /// are preserved.
     fileprivate func reducer(of pipeline: inout Pipeline) throws(TokenReelError) -> SegmentReducer {
         let encoder = pipeline.encoder
         let frame = try GridShape(

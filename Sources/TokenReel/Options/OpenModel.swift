@@ -138,6 +138,7 @@ extension PipelineOptions {
         }
         if let value = self[.order] { pipeline.request.order = try value.choice(of: TokenOrder.self) }
         pipeline.request.isGridPreserving = try self[.gridPreserving]?.flag() ?? false
+        pipeline.comparesStreams = try self[.compareStreams]?.flag() ?? false
         if let value = self[.positions] { pipeline.positionRule = try value.choice(of: PositionRule.self) }
         if let value = self[.quantize] { pipeline.quantization = try TokenQuantization(try value.text()) }
         pipeline.request.asPublished = try self[.asPublished]?.flag() ?? false

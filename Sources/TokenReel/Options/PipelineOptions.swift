@@ -10,6 +10,7 @@ package struct PipelineOptions: Sendable {
         case method, set, keep, tokens, codebook, order, quantize, positions
         case perFrame = "per_frame"
         case gridPreserving = "grid_preserving"
+        case compareStreams = "compare_streams"
         case query
         case queryImage = "query_image"
         case queryEmbedding = "query_embedding"

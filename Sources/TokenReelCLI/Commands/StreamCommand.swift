@@ -69,9 +69,11 @@ struct StreamCommand: ParsableCommand {
             let control = try output.control.map { path throws(TokenReelError) in
                 try StreamControl(path: path, runs: runs, records: records, model: model)
             }
+            let reporter = try StreamReporter(
+                runs: runs, records: records, statusFile: output.statusFile, console: console,
+                tellsMinutes: talk.showsProgress)
             return StreamSession(
-                runs: runs, records: records, control: control, statusFile: output.statusFile, console: console,
-                tellsMinutes: talk.showsProgress
+                runs: runs, records: records, control: control, reporter: reporter, console: console
             ).run()
         }
     }

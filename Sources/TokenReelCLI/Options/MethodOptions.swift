@@ -55,6 +55,9 @@ struct MethodOptions: ParsableArguments {
     @Flag(help: "Leave every frame the same number of tokens, rows x columns, for programs that count by a grid.")
     var gridPreserving = false
 
+    @Flag(help: "Compare Qwen3-VL's tokens together with their DeepStack vectors, as vLLM's pruning does.")
+    var compareStreams = false
+
     @OptionGroup(title: "Method") var query: QueryOptions
 
     @Option(help: ArgumentHelp("Entries of the codebook, for methods that hash.", valueName: "K|auto"))
@@ -80,6 +83,7 @@ struct MethodOptions: ParsableArguments {
         if let tokens { pipeline.request.budget = .tokens(tokens) }
         if let perFrame { pipeline.request.budget = .perFrame(perFrame) }
         pipeline.request.isGridPreserving = gridPreserving
+        pipeline.comparesStreams = compareStreams
         pipeline.request.codebook = codebook?.size
         pipeline.request.asPublished = asPublished
         pipeline.request.allowSubstitute = allowSubstitute

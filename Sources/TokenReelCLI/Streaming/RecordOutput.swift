@@ -5,6 +5,8 @@ internal import TokenReel
 /// Lines of JSON from several threads, each whole.
 final class RecordOutput: Sendable {
     private let descriptor: Int32
+    /// Held while a line is written, which takes as long as the reader likes.
+    private let turn = Mutex(())
     private let failed = Mutex<TokenReelError?>(nil)
 
     init(descriptor: Int32) { self.descriptor = descriptor }
@@ -15,16 +17,16 @@ final class RecordOutput: Sendable {
         let record = JSONValue.object(
             ReduceJSON.object(start) + ReduceJSON.object(members).filter { $0.key != "type" })
         let line = Array((record.text + "\n").utf8)
-        failed.withLock { failed in
-            guard failed == nil else { return }
+        turn.withLock { _ in
+            guard failure == nil else { return }
             do throws(TokenReelError) {
                 try Descriptor.write(line, to: descriptor, subject: "output")
             } catch {
-                failed = error
+                failed.withLock { $0 = error }
             }
         }
     }
 
-    /// Why no line can be written any more, such as that nobody reads.
+    /// Why no line can be written any more, such as that nobody reads; known at once, whatever is being written.
     var failure: TokenReelError? { failed.withLock { $0 } }
 }

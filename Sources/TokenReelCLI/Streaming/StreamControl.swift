@@ -81,7 +81,7 @@ final class StreamControl: Sendable {
                 records.write("snapshot", of: run.name, .members(["file": .string(file)]))
             }
         case .status:
-            records.write("status", StreamSession.status(of: runs))
+            records.write("status", StreamStatus.json(of: runs))
         case .reopen:
             for run in runs { run.control.reopen() }
         case .finish:

@@ -20,12 +20,11 @@ class CallOptions(TypedDict, total=False):
     tokens: int | None
     per_frame: int | None
     grid_preserving: bool
+    compare_streams: bool
     codebook: int | str | None
     order: str
     positions: str
     quantize: str | None
-    grid_preserving: bool
-    positions: str
     as_published: bool
     allow_substitute: bool
     query_image: Path | None

@@ -1,20 +1,21 @@
 """Results as the programs that run language models take them.
 
-The language model of LLaVA-OneVision reads the tokens of its own `pooled` space in place of a video, in any number, and
-one more vector, the newline, behind them:
-
-    model = tokenreel.Model("llava-onevision-qwen2-7b-ov-hf/", keep=0.1)
+    model = tokenreel.Model("Qwen3-VL-4B-Instruct/", keep=0.1)
     result = model.reduce("clip.mp4")
-    inputs = tokenreel.for_transformers(result, llava, tokenizer, "What happens?")
-    llava.generate(**inputs)
+    inputs = tokenreel.for_transformers(result, language_model, tokenizer, "What happens?")
+    language_model.generate(**inputs)
 
-Neither transformers nor vLLM is imported here.
+LLaVA-OneVision's language model reads the tokens of its `pooled` space in place of a video, in any number, and one more
+vector, the newline, behind them. Qwen2.5-VL and Qwen3-VL read those of their `projected` space and must be told the
+position of every token. Neither transformers nor vLLM is imported here.
 """
 from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy
 
@@ -23,7 +24,35 @@ from .result import Result
 if TYPE_CHECKING:
     import torch
 
-_PROMPT = "<|im_start|>user <{place}>\n{question}<|im_end|><|im_start|>assistant\n"
+# The place of the video in a prompt, and the prompt around a mere question.
+_TEMPLATES = {
+    "llava-onevision": ("<video>", "<|im_start|>user <video>\n{}<|im_end|><|im_start|>assistant\n"),
+    "qwen2.5-vl": ("<|video_pad|>", "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+                   "<|vision_start|><|video_pad|><|vision_end|>{}<|im_end|>\n<|im_start|>assistant\n"),
+    "qwen3-vl": ("<|video_pad|>", "<|im_start|>user\n<|video_pad|>{}<|im_end|>\n<|im_start|>assistant\n"),
+}
+
+
+def for_transformers(result: Result, model: Any, tokenizer: Any, question: str) -> dict[str, Any]:
+    """What `model(...)` and `model.generate(...)` take of LLaVA-OneVision, Qwen2.5-VL or Qwen3-VL in transformers.
+
+    `question` may be a whole prompt with the video's place in it. For LLaVA-OneVision the tokens stand among the words'
+    embeddings, so generate() gives the answer alone; the others need transformers 5.19 or newer. Raises ValueError for
+    tokens of another model or space.
+    """
+    import torch
+
+    family = result.metadata.get("family", "llava-onevision")
+    tokens = torch.from_numpy(video_embeddings(result)) if family == "llava-onevision" else _qwen_tokens(result)
+    width = model.config.get_text_config().hidden_size
+    if tokens.shape[1] != width:
+        raise ValueError(f"tokens of {tokens.shape[1]} numbers; this language model reads {width}")
+    before, after = _text_ids(tokenizer, question, family)
+    if family != "llava-onevision":
+        return _qwen_inputs(result, model, tokenizer, tokens, before, after)
+    words = model.get_input_embeddings()(torch.tensor(before + after, device=model.device))
+    embeddings = torch.cat([words[: len(before)], tokens.to(words), words[len(before) :]])[None]
+    return {"inputs_embeds": embeddings, "attention_mask": _ones(embeddings)}
 
 
 def video_embeddings(result: Result) -> numpy.ndarray:
@@ -38,46 +67,20 @@ def video_embeddings(result: Result) -> numpy.ndarray:
     return numpy.concatenate([result.tokens, result["newline"][None]])
 
 
-def prompt(question: str, place: str = "video") -> str:
-    """A question as LLaVA-OneVision's chat template has it, with a place for the video."""
-    return question if f"<{place}>" in question else _PROMPT.format(place=place, question=question)
-
-
-def for_transformers(result: Result, model: Any, tokenizer: Any, question: str) -> dict[str, torch.Tensor]:
-    """What `model(...)` and `model.generate(...)` of LlavaOnevisionForConditionalGeneration take.
-
-    `question` may be a whole prompt with <video> in it. The tokens stand among the words' embeddings, so generate()
-    gives the answer alone.
-    """
-    import torch
-
-    tokens = torch.from_numpy(video_embeddings(result))
-    width = model.config.text_config.hidden_size
-    if tokens.shape[1] != width:
-        raise ValueError(f"tokens of {tokens.shape[1]} numbers; this language model reads {width}")
-    ids = torch.tensor(tokenizer(prompt(question)).input_ids)
-    places = (ids == model.config.video_token_id).nonzero().flatten().tolist()
-    if len(places) != 1:
-        raise ValueError(f"the prompt has the video's place {len(places)} times; it takes one <video>")
-    words = model.get_input_embeddings()(ids.to(model.device))
-    embeddings = torch.cat([words[: places[0]], tokens.to(words), words[places[0] + 1 :]])[None]
-    mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=words.device)
-    return {"inputs_embeds": embeddings, "attention_mask": mask}
-
-
 def for_vllm(result: Result, question: str) -> dict[str, Any]:
-    """What `LLM.generate` takes of vLLM's LLM(..., enable_mm_embeds=True).
+    """What `LLM.generate` takes of vLLM's LLM(..., enable_mm_embeds=True), for LLaVA-OneVision.
 
     vLLM has no entry for a video's embeddings of this model; its language model reads those of an image the same way.
     """
     import torch
 
-    tokens = torch.from_numpy(video_embeddings(result))
-    return {"prompt": prompt(question, "image"), "multi_modal_data": {"image": [tokens]}}
+    place, template = _TEMPLATES["llava-onevision"]
+    prompt = (question if place in question else template.format(question)).replace(place, "<image>")
+    return {"prompt": prompt, "multi_modal_data": {"image": [torch.from_numpy(video_embeddings(result))]}}
 
 
 def for_vllm_server(result: Result, question: str, model: str, dtype: str = "f2", **parameters: Any) -> dict[str, Any]:
-    """The body of a request to /v1/chat/completions of `vllm serve ... --enable-mm-embeds`.
+    """The body of a request to /v1/chat/completions of `vllm serve ... --enable-mm-embeds`, for LLaVA-OneVision.
 
     `model` is the served name, `parameters` are further members such as max_tokens, `dtype` is "f2" or "f4".
     """
@@ -86,3 +89,82 @@ def for_vllm_server(result: Result, question: str, model: str, dtype: str = "f2"
     content = [{"type": "image_embeds", "image_embeds": base64.b64encode(buffer.getvalue()).decode()},
                {"type": "text", "text": question}]
     return {"model": model, "messages": [{"role": "user", "content": content}], **parameters}
+
+
+def _text_ids(tokenizer: Any, question: str, family: str) -> tuple[list[int], list[int]]:
+    """The ids before and behind the video's place."""
+    place, template = _TEMPLATES[family]
+    text = question if place in question else template.format(question)
+    if text.count(place) != 1:
+        raise ValueError(f"the prompt has the video's place {text.count(place)} times; it takes one {place}")
+    ids = list(tokenizer(text).input_ids)
+    index = ids.index(tokenizer.convert_tokens_to_ids(place))
+    return ids[:index], ids[index + 1 :]
+
+
+def _ones(ids: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return torch.ones(ids.shape[:2], dtype=torch.long, device=ids.device)
+
+
+# -- Qwen-VL --
+
+
+def _qwen_tokens(result: Result) -> torch.Tensor:
+    if result.metadata.get("space") == "tower" or "rank" in result or "position_ids" not in result:
+        raise ValueError("tokens that Qwen-VL's language model can't read; reduce with its checkpoint, in projected "
+                         "space and reading order")
+    return result.to_torch()
+
+
+def _qwen_inputs(
+    result: Result, model: Any, tokenizer: Any, tokens: torch.Tensor, before: list[int], after: list[int]
+) -> dict[str, Any]:
+    import torch
+
+    config = model.config
+    ids, positions = _spliced(
+        result, before, after, lambda said: list(tokenizer(said, add_special_tokens=False).input_ids),
+        config.vision_start_token_id, config.video_token_id, config.vision_end_token_id)
+    place = torch.tensor([ids], device=model.device)
+    deepstack = [result.to_torch(name, model.device) for name in sorted(result) if name.startswith("deepstack.")]
+    video = SimpleNamespace(
+        pooler_output=[tokens.to(model.device)], deepstack_features=[[stream] for stream in deepstack])
+    return {"input_ids": place, "attention_mask": _ones(place), "mm_encoder_outputs": {"video": video},
+            "position_ids": torch.from_numpy(positions).to(model.device)[:, None]}
+
+
+def _spliced(
+    result: Result, before: list[int], after: list[int], encode: Callable[[str], list[int]], start: int, video: int,
+    end: int,
+) -> tuple[list[int], numpy.ndarray]:
+    """The ids of a prompt with the video in its place, and their positions, [3, S].
+
+    Qwen3-VL is told the time of every temporal group, which stands between ids of its own; Qwen2.5-VL has the video in
+    one piece.
+    """
+    ids: list[int] = []
+    axes: list[numpy.ndarray] = []
+    position = first = 0
+
+    def say(text: list[int]) -> None:
+        nonlocal position
+        ids.extend(text)
+        axes.append(numpy.tile(position + numpy.arange(len(text)), (3, 1)))
+        position += len(text)
+
+    say(before)
+    groups = json.loads(result.metadata.get("groups", "null"))
+    parts = [(group["timestamp"], group["tokens"]) for group in groups] if groups else [("", len(result.tokens))]
+    for time, count in parts:
+        if time:
+            say(encode(time) + [start])
+        ids.extend([video] * count)
+        axes.append(position + result["position_ids"][:, first : first + count])
+        position += int(result.metadata["next_position"])
+        first += count
+        if time:
+            say([end])
+    say(after)
+    return ids, numpy.concatenate(axes, 1)

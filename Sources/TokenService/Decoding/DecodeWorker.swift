@@ -16,22 +16,46 @@ internal import VideoDecoding
     internal import Darwin
 #endif
 
-/// The other side of a decoding process: decodes the video on standard input and writes its frames to standard output.
+/// The other side of a ``DecoderNursery``: a process that copies itself for each upload, and the copies, which decode.
 ///
-/// It holds nothing but that video: no keys, no models, no other upload. What goes wrong in a codec ends here.
+/// A copy holds nothing but its video: no keys, no models, no other upload. What goes wrong in a codec ends there.
 public enum DecodeWorker {
-    /// The first argument that makes the program such a process.
+    /// The argument that makes the program such a process.
     public static let argument = "decode-worker"
 
-    /// Does what the order in the arguments says; the process ends with the result.
+    /// Does what the service says on standard input until that ends; must be called while the process has one thread.
     ///
-    /// - Returns: The exit code: 0 once everything was said, 64 for an order that makes no sense.
-    public static func run(_ arguments: [String]) -> Int32 {
-        guard let text = arguments.first,
-            let order = try? JSONDecoder().decode(DecodeOrder.self, from: Data(text.utf8))
-        else { return 64 }
-        // The service ignores it; here it ends the process when nobody listens any more.
+    /// - Returns: The exit code.
+    public static func run() -> Int32 {
+        // The service ignores it; here it ends a copy when nobody listens any more.
         signal(SIGPIPE, SIG_DFL)
+        var head: [Int32] = [0, 0]
+        var descriptors: [Int32] = [-1, -1]
+        while cconf_receive(STDIN_FILENO, &head, NurseCall.headBytes, &descriptors) == NurseCall.headBytes {
+            // Those that have ended give their numbers back.
+            while waitpid(-1, nil, WNOHANG) > 0 {}
+            switch NurseCall(rawValue: head[0]) {
+            case .start:
+                var order = [UInt8](repeating: 0, count: Int(head[1]))
+                var none: [Int32] = [-1, -1]
+                guard cconf_receive(STDIN_FILENO, &order, order.count, &none) == order.count else { return 74 }
+                var id = cconf_fork()
+                if id == 0 { _exit(decode(order, from: descriptors[0], to: descriptors[1])) }
+                for descriptor in descriptors { close(descriptor) }
+                guard cconf_send(STDIN_FILENO, &id, MemoryLayout<pid_t>.size, nil) == 0 else { return 74 }
+            case .end: if waitpid(head[1], nil, WNOHANG) == 0 { kill(head[1], SIGKILL) }
+            case nil: return 64
+            }
+        }
+        return 0
+    }
+
+    /// Decodes the video in one descriptor and writes its frames to the other.
+    private static func decode(_ order: [UInt8], from input: Int32, to output: Int32) -> Int32 {
+        guard let order = try? JSONDecoder().decode(DecodeOrder.self, from: Data(order)) else { return 64 }
+        dup2(input, STDIN_FILENO)
+        dup2(output, STDOUT_FILENO)
+        for descriptor in [input, output] { close(descriptor) }
         Confinement(order).apply()
         do throws(TokenReelError) {
             let decoder = try VideoDecoder(.standardInput, options: order.options)
@@ -50,13 +74,13 @@ public enum DecodeWorker {
     }
 
     private static func send(_ message: DecodeMessage) {
-        guard let bytes = try? message.encoded() else { exit(70) }
+        guard let bytes = try? message.encoded() else { _exit(70) }
         var done = 0
         while done < bytes.count {
             let written = bytes.withUnsafeBytes {
                 write(STDOUT_FILENO, $0.baseAddress.map { $0 + done }, bytes.count - done)
             }
-            if written > 0 { done += written } else if errno != EINTR { exit(74) }
+            if written > 0 { done += written } else if errno != EINTR { _exit(74) }
         }
     }
 }

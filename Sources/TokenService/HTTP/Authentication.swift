@@ -36,8 +36,8 @@ struct Authentication: RouterMiddleware {
         case "bearer": return String(parts[1])
         case "basic":
             guard let bytes = Data(base64Encoded: String(parts[1])) else { return nil }
-            let pair = String(decoding: bytes, as: UTF8.self).split(separator: ":", maxSplits: 1)
-            return pair.last.map(String.init)
+            let pair = String(decoding: bytes, as: UTF8.self)
+            return pair.firstIndex(of: ":").map { String(pair[pair.index(after: $0)...]) }
         default: return nil
         }
     }

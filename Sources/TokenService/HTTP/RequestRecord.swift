@@ -23,7 +23,10 @@ struct RequestRecord: RouterMiddleware {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         response.headers[.requestID] = context.id
         response.headers[.contentTypeOptions] = "nosniff"
-        let route = Endpoint.at(request.uri.path).first?.path ?? "unknown"
+        let endpoints = Endpoint.at(request.uri.path)
+        // The end of a connection on which an upload came is how its client's leaving shows, so it is not used again.
+        if endpoints.contains(where: \.takesUpload) { response.headers[.connection] = "close" }
+        let route = endpoints.first?.path ?? "unknown"
         metrics.answered(request.method.rawValue, route, response.status.code, seconds: seconds)
         context.logger.info(
             "answered",

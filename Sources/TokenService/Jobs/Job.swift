@@ -59,16 +59,18 @@ final class Job: Sendable {
 
     /// Goes on to another phase, unless the job has come to its end, and tells everyone who listens.
     func enter(_ phase: Phase) {
-        state.withLock { state in
-            guard !state.phase.isFinal else { return }
+        let leaving = state.withLock { state -> [AsyncStream<Event>.Continuation] in
+            guard !state.phase.isFinal else { return [] }
             state.phase = phase
             let event = Event(phase: phase, description: describe(phase))
             for listener in state.listeners.values { listener.yield(event) }
-            guard phase.isFinal else { return }
+            guard phase.isFinal else { return [] }
             state.ended = .now
-            for listener in state.listeners.values { listener.finish() }
-            state.listeners = [:]
+            defer { state.listeners = [:] }
+            return Array(state.listeners.values)
         }
+        // A stream that ends takes itself off the list, for which it needs the lock.
+        for listener in leaving { listener.finish() }
     }
 
     /// Ends the work and counts as cancelled at once.

@@ -29,7 +29,7 @@ struct ReduceParameter: Sendable {
             },
             ReduceParameter(
                 name: "grid", summary: "Token rows and columns of the built-in encoder, such as 14x14.",
-                schema: .members(["type": .string("string"), "pattern": .string("^[0-9]{1,3}x[0-9]{1,3}$")])
+                schema: .members(["type": .string("string"), "pattern": .string("^[1-9][0-9]{0,2}x[1-9][0-9]{0,2}$")])
             ) { text, request, configuration throws(TokenReelError) in
                 let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
                 guard sides.count == 2, let rows = sides[0], let columns = sides[1], request.model.encoder == nil else {

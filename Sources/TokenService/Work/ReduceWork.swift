@@ -8,9 +8,10 @@ internal import VisionEncoding
 struct ReduceWork: Sendable {
     let request: ReduceRequest
     let upload: SpooledInput
-    /// The program that decodes.
-    let decoder: [String]
-    let decoderMemory: Int
+    /// Where videos are decoded.
+    let nursery: DecoderNursery
+    /// Bytes of address space that decoding may take.
+    let memory: Int
 
     /// Seconds that the decoding process may take beyond the work's own deadline, which shall be the one that is told of.
     private static let grace = 5.0
@@ -27,7 +28,7 @@ struct ReduceWork: Sendable {
             pipeline.question = question
             pipeline.queryDescription = Pipeline.describeQuery(text: words, question)
         }
-        let video = WorkerVideo(upload.file, command: decoder, memory: decoderMemory)
+        let video = WorkerVideo(upload.file, nursery: nursery, memory: memory)
         let input = try OpenInput(
             upload: upload, video: video, name: request.sourceName, limits: pipeline.decodeOptions.limits)
         let reduced = try pipeline.reduce(input, progress: progress)

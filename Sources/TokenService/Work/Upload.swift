@@ -57,7 +57,11 @@ struct Upload: Sendable {
         for try await buffer in body {
             arrival.note()
             count += buffer.readableBytes
-            guard count <= largest else { throw tooLarge }
+            guard count <= largest else {
+                // A client that is still sending would not see the answer.
+                if count > largest + Self.patienceBytes { break }
+                continue
+            }
             buffer.withUnsafeReadableBytes { sum.update($0) }
             // A disk may make us wait; the threads that serve all requests must not.
             try await NIOThreadPool.singleton.runIfActive {
@@ -65,6 +69,7 @@ struct Upload: Sendable {
             }
         }
         try Task.checkCancellation()
+        guard count <= largest else { throw tooLarge }
         return (SpooledInput(file: file, digest: sum.finish()), count)
     }
 
@@ -77,6 +82,29 @@ struct Upload: Sendable {
             try await Task.sleep(until: next, clock: .continuous)
         }
     }
+
+    /// Reads a body that is not wanted, for a while: a client that is still sending would not see the answer.
+    static func discard(_ body: RequestBody) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var count = 0
+                do {
+                    for try await buffer in body {
+                        count += buffer.readableBytes
+                        if count > patienceBytes { break }
+                    }
+                } catch {
+                    // It came to its end in another way.
+                }
+            }
+            group.addTask { try? await Task.sleep(for: patience) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private static let patienceBytes = 16 << 20
+    private static let patience = Duration.seconds(3)
 
     private var tooLarge: Problem {
         Problem(

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// When the reader is slow, the source either waits or drops its oldest frame and counts it; other events are never
 /// dropped. One thread sends, one receives, any may end it.
-final class EventQueue: Sendable {
+package final class EventQueue: Sendable {
     fileprivate struct State {
         var events: [LiveEvent] = []
         var frames = 0
@@ -23,19 +23,19 @@ final class EventQueue: Sendable {
     private let freed = DispatchSemaphore(value: 0)
 
     /// Holds up to `capacity` frames.
-    init(capacity: Int, dropsOldest: Bool) {
+    package init(capacity: Int, dropsOldest: Bool) {
         self.capacity = capacity
         self.dropsOldest = dropsOldest
     }
 
     /// What was counted so far.
-    var statistics: LiveStatistics { state.withLock(\.statistics) }
+    package var statistics: LiveStatistics { state.withLock(\.statistics) }
 
     /// Counts something.
-    func count(_ change: (inout LiveStatistics) -> Void) { state.withLock { change(&$0.statistics) } }
+    package func count(_ change: (inout LiveStatistics) -> Void) { state.withLock { change(&$0.statistics) } }
 
     /// Adds an event, for which there is a place once this returns.
-    func send(_ event: LiveEvent) {
+    package func send(_ event: LiveEvent) {
         while true {
             let (isDone, wakes) = state.withLock { state in
                 guard !state.isEnded else { return (true, false) }
@@ -60,7 +60,7 @@ final class EventQueue: Sendable {
     }
 
     /// Takes the next event, waiting for at most that long; ``LiveEvent/ended`` for ever after the end.
-    func receive(timeout seconds: Double) -> LiveEvent? {
+    package func receive(timeout seconds: Double) -> LiveEvent? {
         let deadline = DispatchTime.now() + min(max(seconds, 0), 1e6)
         while true {
             let (event, wakes) = state.withLock { state -> (LiveEvent?, Bool) in
@@ -80,13 +80,13 @@ final class EventQueue: Sendable {
     }
 
     /// Lets the sender go on without waiting for the receiver any more.
-    func close() {
+    package func close() {
         state.withLock { $0.isClosing = true }
         freed.signal()
     }
 
     /// Says that nothing follows; what is there can still be received, what is sent later is dropped.
-    func end() {
+    package func end() {
         state.withLock { $0.isEnded = true }
         filled.signal()
         freed.signal()
@@ -94,11 +94,13 @@ final class EventQueue: Sendable {
 }
 
 extension EventQueue.State {
-    /// Between two gaps without a frame only the last one matters, and since when: a reader that never comes must not
-    /// fill the memory.
+    private static var plenty: Int { 64 }
+
+    /// Adds an event; for a reader that never comes, gaps without a frame between them become one, since when the first
+    /// began: such a reader must not fill the memory.
     mutating func append(_ event: LiveEvent) {
         var event = event
-        if case .gap(var gap) = event {
+        if events.count >= Self.plenty, case .gap(var gap) = event {
             if case .opened = events.last, events.count > 1, case .gap = events[events.count - 2] {
                 events.removeLast()
             }

@@ -70,6 +70,12 @@ final class LiveConnection {
                 AVRational(num: to.numerator, den: to.denominator))
     }
 
+    deinit {
+        // A camera's packets and pictures lie in memory of its own, which goes away with it.
+        packet.clear()
+        decoder.restart()
+    }
+
     /// Decodes the next picture; false at the end.
     func next(_ picture: borrowing Picture) throws(TokenReelError) -> Bool {
         while true {

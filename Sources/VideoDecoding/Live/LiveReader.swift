@@ -90,6 +90,8 @@ final class LiveReader {
             connection.finish()
             while (try? connection.next(picture)) == true, (try? take(picture, from: connection)) != nil {}
         }
+        // It may lie in memory that goes away with the connection.
+        defer { held.clear() }
         if let time = clock.finish() { try show(at: time, until: nil, connection) }
         if let failure { throw failure }
     }

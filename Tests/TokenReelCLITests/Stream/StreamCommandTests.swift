@@ -230,29 +230,59 @@ import TokenReel
 
     @Test func theReaderMayGoAway() throws {
         let scratch = try ScratchFolder()
+        let clip = try EndlessClip()
+        let pipeline = "\"$0\" stream - --fps 10 --window 2 | head -n 2 > /dev/null; echo ${PIPESTATUS[0]}"
         let run = try RunningCommand(
-            [
-                "-c",
-                "\(CommandRun.executable.path) stream \(CommandRun.clip) --fps 10 --window 2 | head -n 2 >/dev/null; "
-                    + "echo ${PIPESTATUS[0]}",
-            ],
-            of: URL(filePath: "/bin/bash"), in: scratch
+            ["-c", pipeline, CommandRun.executable.path], of: URL(filePath: "/bin/bash"), in: scratch,
+            reading: clip.pipe
         ).wait()
         #expect(run.text == "141\n" && run.errors.isEmpty)
+    }
+
+    /// A reader that stops to read holds the stream back, but not its end.
+    @Test func theReaderMayFallAsleep() throws {
+        let scratch = try ScratchFolder()
+        let clip = try EndlessClip()
+        mkfifo(scratch.path("pipe"), 0o600)
+        let reader = open(scratch.path("pipe"), O_RDWR)
+        defer { close(reader) }
+        let running = try RunningCommand(
+            [
+                "-c", "exec \"$0\" stream - --fps 25 --window 2 --status-file status.json > pipe",
+                CommandRun.executable.path,
+            ],
+            of: URL(filePath: "/bin/bash"), in: scratch, reading: clip.pipe)
+        // Full once a second passes without another segment.
+        var before = -1
+        let isFull = running.waits { _ in
+            usleep(1_200_000)
+            let status = (try? scratch.bytes("status.json")).flatMap { try? JSONSerialization.jsonObject(with: $0) }
+            let streams = (status as? [String: Any])?["streams"] as? [[String: Any]]
+            let now = streams?.first?["segments"] as? Int ?? 0
+            defer { before = now }
+            return now > 20 && now == before
+        }
+        #expect(isFull)
+        let start = Date()
+        running.signal(SIGTERM)
+        let run = try running.wait()
+        #expect(run.status == 143 && -start.timeIntervalSinceNow < 2.5, "\(run.errors)")
+        #expect(run.errors == "gave up waiting for the open segments\n")
     }
 
     @Test(arguments: [
         ["stream", "a", "b", "-o", "-"], ["stream", "-", "--control", "-"], ["stream", "a", "--max-disk", "1GB"],
         ["stream", "a", "--out-dir", "x", "--max-disk", "lots"], ["stream", "a", "--stall", "0"],
         ["stream", "a", "-o", "file"], ["stream", "ftp://a/b"], ["stream", "a", "--tokens", "5"],
-        ["stream", "a", "--window", "0"], ["stream", "a", "--memory-tokens", "5"],
+        ["stream", "a", "--window", "0"], ["stream", CommandRun.clip, "--status-file", "/nowhere/status.json"],
+        ["stream", "a", "--memory-tokens", "5"],
         ["stream", "a", "--memory", "novelty", "--memory-tokens", "1"],
         ["stream", "a", "--method", "evs", "--codebook-mode", "frozen"],
     ])
     func wrongUsageIsRefusedBeforeAnythingStarts(_ arguments: [String]) throws {
         let scratch = try ScratchFolder()
         let run = try CommandRun.tokenreel(arguments, in: scratch)
-        #expect([64, 3].contains(run.status) && !run.errors.isEmpty && run.output.isEmpty, "\(run)")
+        #expect([1, 64, 3].contains(run.status) && !run.errors.isEmpty && run.output.isEmpty, "\(run)")
         #expect(scratch.names.isEmpty)
     }
 }

@@ -10,12 +10,12 @@
 
 #include "tokenreel.h"
 
-#define CHECK(condition)                                                          \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            printf("line %d: %s; last error: %s\n", __LINE__, #condition, last); \
-            exit(1);                                                              \
-        }                                                                         \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            printf("line %d: %s; last error: %s\n", __LINE__, #condition, last);                                       \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 static char last[2000] = "none";
@@ -68,7 +68,8 @@ static void files(const char *clip, const char *folder) {
     CHECK(!strcmp(tokens.name, "tokens") && tokens.data && !tokens.strides);
     CHECK(strstr(tokenreel_result_description(result), "\"source\":\"a clip\""));
     CHECK(strstr(tokenreel_result_description(result), "\"codec\":\"h264\""));
-    CHECK(fails(tokenreel_result_find(result, "nothing", &tokens, &error), TOKENREEL_INVALID_ARGUMENT, &error, "positions"));
+    CHECK(fails(tokenreel_result_find(result, "nothing", &tokens, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "positions"));
     CHECK(!tokens.data && !tokens.name && !tokens.rank);
 
     int seen = 0;
@@ -96,29 +97,48 @@ static void files(const char *clip, const char *folder) {
     CHECK(((const float *)tokens.data)[0] == ((const float *)stored.data)[0]);
     tokenreel_result_free(again);
     CHECK(fails(tokenreel_result_find(again, "tokens", &stored, &error), TOKENREEL_INVALID_ARGUMENT, &error, "freed"));
-    CHECK(fails(tokenreel_reduce_file(model, clip, NULL, NULL, &again, &error), TOKENREEL_INVALID_ARGUMENT, &error, "model"));
+    CHECK(fails(tokenreel_reduce_file(model, clip, NULL, NULL, &again, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "model"));
     CHECK(!again);
     tokenreel_result_free(result);
 
     CHECK(succeeds(tokenreel_open(NULL, &model, &error), &error));
-    CHECK(fails(tokenreel_reduce_file(model, missing, NULL, NULL, &result, &error), TOKENREEL_UNREADABLE_INPUT, &error, "no.mp4"));
+    CHECK(fails(tokenreel_reduce_file(model, missing, NULL, NULL, &result, &error), TOKENREEL_UNREADABLE_INPUT, &error,
+                "no.mp4"));
     CHECK(fails(tokenreel_reduce_file(model, "http://127.0.0.1:1/a.mp4", NULL, NULL, &result, &error),
                 TOKENREEL_UNREADABLE_INPUT, &error, "No such file"));
-    CHECK(fails(tokenreel_reduce_file(model, clip, "{\"max_frames\": 2}", NULL, &result, &error), TOKENREEL_LIMIT_EXCEEDED, &error, "2"));
-    CHECK(fails(tokenreel_reduce_file(model, clip, "{\"query\": \"a dog\"}", NULL, &result, &error), TOKENREEL_MISSING_SIGNAL, &error, "query_model"));
-    CHECK(fails(tokenreel_open("{\"model\": \"/nowhere\"}", &model, &error), TOKENREEL_UNREADABLE_INPUT, &error, "/nowhere"));
+    CHECK(fails(tokenreel_reduce_file(model, clip, "{\"max_frames\": 2}", NULL, &result, &error),
+                TOKENREEL_LIMIT_EXCEEDED, &error, "2"));
+    CHECK(fails(tokenreel_reduce_file(model, clip, "{\"query\": \"a dog\"}", NULL, &result, &error),
+                TOKENREEL_MISSING_SIGNAL, &error, "query_model"));
+    CHECK(fails(tokenreel_open("{\"model\": \"/nowhere\"}", &model, &error), TOKENREEL_UNREADABLE_INPUT, &error,
+                "/nowhere"));
     CHECK(!model);
 }
 
 static void options(void) {
     static const char *wrong[][2] = {
-        {"", "JSON object"}, {"[1]", "JSON object"}, {"{\"keep\": 0.1", "JSON object"}, {"{\"kept\": 1}", "kept"},
-        {"{\"keep\": 2}", "keep"}, {"{\"keep\": \"x\"}", "a number"}, {"{\"tokens\": 0}", "1 or more"},
-        {"{\"keep\": 0.1, \"tokens\": 4}", "only one"}, {"{\"keep\": 0.1, \"keep\": 0.1}", "twice"},
-        {"{\"method\": \"no\"}", "holitom"}, {"{\"set\": {\"no\": 1}}", "no parameter"}, {"{\"set\": 1}", "object"},
-        {"{\"order\": \"up\"}", "prefix"}, {"{\"grid\": [1]}", "[rows, columns]"}, {"{\"grid\": [0, 1]}", "rows"},
-        {"{\"space\": \"tower\"}", "without one"}, {"{\"codebook\": -1}", "auto"}, {"{\"threads\": 1e99}", "1 or more"},
-        {"{\"as_published\": 1}", "true or false"}, {"{\"max_seconds\": 0}", "above 0"}, {"{\"quantize\": \"x\"}", "x"},
+        {"", "JSON object"},
+        {"[1]", "JSON object"},
+        {"{\"keep\": 0.1", "JSON object"},
+        {"{\"kept\": 1}", "kept"},
+        {"{\"keep\": 2}", "keep"},
+        {"{\"keep\": \"x\"}", "a number"},
+        {"{\"tokens\": 0}", "1 or more"},
+        {"{\"keep\": 0.1, \"tokens\": 4}", "only one"},
+        {"{\"keep\": 0.1, \"keep\": 0.1}", "twice"},
+        {"{\"method\": \"no\"}", "holitom"},
+        {"{\"set\": {\"no\": 1}}", "no parameter"},
+        {"{\"set\": 1}", "object"},
+        {"{\"order\": \"up\"}", "prefix"},
+        {"{\"grid\": [1]}", "[rows, columns]"},
+        {"{\"grid\": [0, 1]}", "rows"},
+        {"{\"space\": \"tower\"}", "without one"},
+        {"{\"codebook\": -1}", "auto"},
+        {"{\"threads\": 1e99}", "1 or more"},
+        {"{\"as_published\": 1}", "true or false"},
+        {"{\"max_seconds\": 0}", "above 0"},
+        {"{\"quantize\": \"x\"}", "x"},
         {"\xff", "UTF-8"},
     };
     char *error = NULL;
@@ -130,9 +150,18 @@ static void options(void) {
     /* An option of a call takes the place of the model's. */
     tokenreel_result *result = NULL;
     tokenreel_tensor tokens, input = tensor_of("tokens", numbers, grid_shape, 4);
-    CHECK(succeeds(tokenreel_open("{\"tokens\": 7, \"method\": \"holitom\", \"allow_substitute\": true, \"set\": {\"tau\": 0.5}}", &model, &error), &error));
-    static const struct { const char *options; int count; } counts[] = {
-        {NULL, 7}, {"{\"keep\": 0.25}", SOURCES / 4}, {"{\"per_frame\": 2}", 2 * FRAMES}, {"{\"tokens\": null}", 14},
+    CHECK(succeeds(
+        tokenreel_open("{\"tokens\": 7, \"method\": \"holitom\", \"allow_substitute\": true, \"set\": {\"tau\": 0.5}}",
+                       &model, &error),
+        &error));
+    static const struct {
+        const char *options;
+        int count;
+    } counts[] = {
+        {NULL, 7},
+        {"{\"keep\": 0.25}", SOURCES / 4},
+        {"{\"per_frame\": 2}", 2 * FRAMES},
+        {"{\"tokens\": null}", 14},
         {"{\"method\": \"evs\"}", 7},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
@@ -167,7 +196,7 @@ static void tensors(void) {
         float sum = 0;
         for (int64_t entry = 0; entry < ((const int64_t *)offsets.data)[1]; entry++)
             sum += ((const float *)weights.data)[entry]
-                * numbers[((const int32_t *)sources.data)[entry] * CHANNELS + channel];
+                   * numbers[((const int32_t *)sources.data)[entry] * CHANNELS + channel];
         CHECK(fabsf(sum - ((const float *)tokens.data)[channel]) < 1e-6f);
     }
 
@@ -188,10 +217,12 @@ static void tensors(void) {
     const int64_t reversed[4] = {-SIDE * SIDE * CHANNELS, -SIDE * CHANNELS, -CHANNELS, -1};
     const int64_t twice[4] = {2 * SIDE * SIDE * CHANNELS, 2 * SIDE * CHANNELS, 2 * CHANNELS, 2};
     tokenreel_tensor forms[] = {
-        {"tokens", wide, grid_shape, NULL, 4, TOKENREEL_F64}, {"tokens", numbers, flat, NULL, 3, TOKENREEL_F32},
+        {"tokens", wide, grid_shape, NULL, 4, TOKENREEL_F64},
+        {"tokens", numbers, flat, NULL, 3, TOKENREEL_F32},
         {"tokens", turned, grid_shape, across, 4, TOKENREEL_F32},
         {"tokens", backwards + SOURCES * CHANNELS - 1, grid_shape, reversed, 4, TOKENREEL_F32},
-        {"tokens", spaced, grid_shape, twice, 4, TOKENREEL_F32}, {"tokens", crooked + 1, grid_shape, NULL, 4, TOKENREEL_F32},
+        {"tokens", spaced, grid_shape, twice, 4, TOKENREEL_F32},
+        {"tokens", crooked + 1, grid_shape, NULL, 4, TOKENREEL_F32},
     };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         CHECK(succeeds(tokenreel_reduce_tensors(model, &forms[i], 1, NULL, NULL, &other, &error), &error));
@@ -215,9 +246,13 @@ static void tensors(void) {
 
     /* What makes no sense. */
     const int64_t negative[4] = {FRAMES, -SIDE, SIDE, CHANNELS}, huge[4] = {1ll << 40, 1ll << 40, 1ll << 40, 1};
-    const int64_t odd[3] = {FRAMES, 7, CHANNELS}, far_off[4] = {INT64_MAX, 1, INT64_MIN, 1}, none[4] = {0, SIDE, SIDE, CHANNELS};
+    const int64_t odd[3] = {FRAMES, 7, CHANNELS}, far_off[4] = {INT64_MAX, 1, INT64_MIN, 1},
+                  none[4] = {0, SIDE, SIDE, CHANNELS};
     const int64_t empty_frame[4] = {1ll << 40, 0, 0, CHANNELS};
-    struct { tokenreel_tensor tensor; const char *words; } wrong[] = {
+    struct {
+        tokenreel_tensor tensor;
+        const char *words;
+    } wrong[] = {
         {{NULL, numbers, grid_shape, NULL, 4, TOKENREEL_F32}, "NULL"},
         {{"\xc3(", numbers, grid_shape, NULL, 4, TOKENREEL_F32}, "UTF-8"},
         {{"tokens", NULL, grid_shape, NULL, 4, TOKENREEL_F32}, "NULL"},
@@ -240,10 +275,14 @@ static void tensors(void) {
         CHECK(status != TOKENREEL_OK && fails(status, status, &error, wrong[i].words) && !other);
     }
     tokenreel_tensor both[] = {input, input};
-    CHECK(fails(tokenreel_reduce_tensors(model, both, 2, NULL, NULL, &other, &error), TOKENREEL_INVALID_ARGUMENT, &error, "two"));
-    CHECK(fails(tokenreel_reduce_tensors(model, NULL, 1, NULL, NULL, &other, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
-    CHECK(fails(tokenreel_reduce_tensors(model, &input, (size_t)-1, NULL, NULL, &other, &error), TOKENREEL_INVALID_ARGUMENT, &error, "count"));
-    CHECK(fails(tokenreel_reduce_tensors(model, NULL, 0, NULL, NULL, &other, &error), TOKENREEL_UNREADABLE_INPUT, &error, "tokens"));
+    CHECK(fails(tokenreel_reduce_tensors(model, both, 2, NULL, NULL, &other, &error), TOKENREEL_INVALID_ARGUMENT,
+                &error, "two"));
+    CHECK(fails(tokenreel_reduce_tensors(model, NULL, 1, NULL, NULL, &other, &error), TOKENREEL_INVALID_ARGUMENT,
+                &error, "NULL"));
+    CHECK(fails(tokenreel_reduce_tensors(model, &input, (size_t)-1, NULL, NULL, &other, &error),
+                TOKENREEL_INVALID_ARGUMENT, &error, "count"));
+    CHECK(fails(tokenreel_reduce_tensors(model, NULL, 0, NULL, NULL, &other, &error), TOKENREEL_UNREADABLE_INPUT,
+                &error, "tokens"));
     /* No frames make no tokens, and that is no error. */
     tokenreel_tensor nothing = tensor_of("tokens", NULL, none, 4);
     CHECK(succeeds(tokenreel_reduce_tensors(model, &nothing, 1, NULL, NULL, &other, &error), &error));
@@ -263,26 +302,33 @@ static void hostile(void) {
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         void *it = strange[i];
         if (it == (void *)model) continue;
-        CHECK(fails(tokenreel_reduce_file(it, "a", NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "model"));
-        CHECK(fails(tokenreel_reduce_tensors(it, &tensor, 1, NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "model"));
+        CHECK(fails(tokenreel_reduce_file(it, "a", NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                    "model"));
+        CHECK(fails(tokenreel_reduce_tensors(it, &tensor, 1, NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT,
+                    &error, "model"));
         CHECK(fails(tokenreel_result_find(it, "tokens", &out, &error), TOKENREEL_INVALID_ARGUMENT, &error, "result"));
         CHECK(fails(tokenreel_result_tensor(it, 0, &out, &error), TOKENREEL_INVALID_ARGUMENT, &error, "result"));
         CHECK(fails(tokenreel_result_write(it, "a", NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "result"));
         CHECK(tokenreel_result_count(it) == 0 && !tokenreel_result_description(it));
-        if (it) CHECK(fails(tokenreel_reduce_tensors(model, &tensor, 1, NULL, it, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "cancellation"));
+        if (it)
+            CHECK(fails(tokenreel_reduce_tensors(model, &tensor, 1, NULL, it, &result, &error),
+                        TOKENREEL_INVALID_ARGUMENT, &error, "cancellation"));
         tokenreel_cancel(it);
         tokenreel_cancellation_free(it);
         tokenreel_result_free(it);
         if (it != (void *)16) tokenreel_model_free(it);
     }
     /* A handle of another kind. */
-    CHECK(fails(tokenreel_result_find((tokenreel_result *)model, "tokens", &out, &error), TOKENREEL_INVALID_ARGUMENT, &error, "result"));
+    CHECK(fails(tokenreel_result_find((tokenreel_result *)model, "tokens", &out, &error), TOKENREEL_INVALID_ARGUMENT,
+                &error, "result"));
     tokenreel_result_free((tokenreel_result *)model);
     /* No place for what is made, for the error, or for either. */
     CHECK(fails(tokenreel_open(NULL, NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
-    CHECK(fails(tokenreel_reduce_tensors(model, &tensor, 1, NULL, NULL, NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
+    CHECK(fails(tokenreel_reduce_tensors(model, &tensor, 1, NULL, NULL, NULL, &error), TOKENREEL_INVALID_ARGUMENT,
+                &error, "NULL"));
     CHECK(fails(tokenreel_methods(NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
-    CHECK(fails(tokenreel_reduce_file(model, NULL, NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
+    CHECK(fails(tokenreel_reduce_file(model, NULL, NULL, NULL, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "NULL"));
     CHECK(fails(tokenreel_read_file("", &result, &error), TOKENREEL_UNREADABLE_INPUT, &error, "No such file"));
     CHECK(tokenreel_open(NULL, NULL, NULL) == TOKENREEL_INVALID_ARGUMENT);
     CHECK(tokenreel_reduce_tensors(NULL, NULL, 1, NULL, NULL, NULL, NULL) == TOKENREEL_INVALID_ARGUMENT);
@@ -303,7 +349,9 @@ static void paint(uint8_t *pixels, int stride, int picture) {
     int left = 8 * (picture / 10), top = 4 * (picture / 10);
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < 3 * WIDTH; x++)
-            pixels[y * stride + x] = x / 3 >= left && x / 3 < left + 24 && y >= top && y < top + 24 ? 230 : (uint8_t)(40 + picture / 20 * 90);
+            pixels[y * stride + x] = x / 3 >= left && x / 3 < left + 24 && y >= top && y < top + 24
+                                         ? 230
+                                         : (uint8_t)(40 + picture / 20 * 90);
 }
 
 /* Pushes all pictures and adds up what comes back; every so often looks for segments in between. */
@@ -324,7 +372,9 @@ static double stream_of(tokenreel_model *model, int stride, int upside_down, int
             for (int y = 0; upside_down && y < HEIGHT; y++)
                 memcpy(turned + (HEIGHT - 1 - y) * stride, pixels + y * stride, (size_t)stride);
             const uint8_t *first = upside_down ? turned + (HEIGHT - 1) * stride : pixels;
-            CHECK(succeeds(tokenreel_stream_push(stream, first, WIDTH, HEIGHT, upside_down ? -stride : stride, 0.5 * done, &error), &error));
+            CHECK(succeeds(
+                tokenreel_stream_push(stream, first, WIDTH, HEIGHT, upside_down ? -stride : stride, 0.5 * done, &error),
+                &error));
             if (++done == PICTURES) CHECK(succeeds(tokenreel_stream_finish(stream, &error), &error));
             if (done % 8) continue;
         }
@@ -334,7 +384,8 @@ static double stream_of(tokenreel_model *model, int stride, int upside_down, int
         CHECK(succeeds(tokenreel_result_find(result, "tokens", &tokens, &error), &error));
         CHECK(succeeds(tokenreel_result_find(result, "frame_times", &times, &error), &error));
         CHECK(strstr(tokenreel_result_description(result), "\"first_frame\":"));
-        for (int64_t k = 0; k < tokens.shape[0] * tokens.shape[1]; k++) sum += (double)(k + 1) * ((const float *)tokens.data)[k];
+        for (int64_t k = 0; k < tokens.shape[0] * tokens.shape[1]; k++)
+            sum += (double)(k + 1) * ((const float *)tokens.data)[k];
         for (int64_t k = 0; k < times.shape[0]; k++) {
             CHECK(((const double *)times.data)[k] == last_time + (last_time < 0 ? 1 : 0.5));
             last_time = ((const double *)times.data)[k];
@@ -345,7 +396,8 @@ static double stream_of(tokenreel_model *model, int stride, int upside_down, int
     }
     CHECK(last_time == 0.5 * (PICTURES - 1));
     CHECK(tokenreel_stream_poll(stream, 5, &result, &error) == TOKENREEL_END);
-    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 1000, &error), TOKENREEL_INVALID_ARGUMENT, &error, "after the last"));
+    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 1000, &error), TOKENREEL_INVALID_ARGUMENT,
+                &error, "after the last"));
     tokenreel_stream_free(stream);
     CHECK(fails(tokenreel_stream_poll(stream, 5, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
     return sum;
@@ -367,26 +419,43 @@ static void streams(void) {
     double sum = stream_of(model, 3 * WIDTH, 0, &tokens, &segments);
     snprintf(last, sizeof last, "%d tokens in %d segments", tokens, segments);
     CHECK(segments >= 4 && tokens == PICTURES * 6 * 8 / 10);
-    CHECK(stream_of(model, 3 * WIDTH + 7, 1, &tokens2, &segments2) == sum && tokens2 == tokens && segments2 == segments);
+    CHECK(stream_of(model, 3 * WIDTH + 7, 1, &tokens2, &segments2) == sum && tokens2 == tokens
+          && segments2 == segments);
 
     static uint8_t pixels[HEIGHT * 3 * WIDTH];
-    CHECK(fails(tokenreel_stream_open(model, "{\"tokens\": 5}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
-    CHECK(fails(tokenreel_stream_open(model, "{\"window\": 0}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error, "window"));
+    CHECK(fails(tokenreel_stream_open(model, "{\"tokens\": 5}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "stream"));
+    CHECK(fails(tokenreel_stream_open(model, "{\"window\": 0}", &stream, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "window"));
     CHECK(!stream && succeeds(tokenreel_stream_open(model, NULL, &stream, &error), &error));
-    struct { const uint8_t *pixels; int width, height; int64_t stride; double seconds; const char *words; } wrong[] = {
-        {NULL, WIDTH, HEIGHT, 0, 0, "NULL"}, {pixels, 0, HEIGHT, 0, 0, "sides"}, {pixels, WIDTH, -1, 0, 0, "sides"},
-        {pixels, INT32_MAX, INT32_MAX, 0, 0, "sides"}, {pixels, WIDTH, HEIGHT, 3 * WIDTH - 1, 0, "rows"},
-        {pixels, WIDTH, HEIGHT, INT64_MIN, 0, "rows"}, {pixels, WIDTH, HEIGHT, 0, NAN, "nan"},
-        {pixels, WIDTH, HEIGHT, 0, INFINITY, "inf"}, {pixels, WIDTH, HEIGHT, 0, -1e300, "within"},
+    struct {
+        const uint8_t *pixels;
+        int width, height;
+        int64_t stride;
+        double seconds;
+        const char *words;
+    } wrong[] = {
+        {NULL, WIDTH, HEIGHT, 0, 0, "NULL"},
+        {pixels, 0, HEIGHT, 0, 0, "sides"},
+        {pixels, WIDTH, -1, 0, 0, "sides"},
+        {pixels, INT32_MAX, INT32_MAX, 0, 0, "sides"},
+        {pixels, WIDTH, HEIGHT, 3 * WIDTH - 1, 0, "rows"},
+        {pixels, WIDTH, HEIGHT, INT64_MIN, 0, "rows"},
+        {pixels, WIDTH, HEIGHT, 0, NAN, "nan"},
+        {pixels, WIDTH, HEIGHT, 0, INFINITY, "inf"},
+        {pixels, WIDTH, HEIGHT, 0, -1e300, "within"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK(fails(tokenreel_stream_push(stream, wrong[i].pixels, wrong[i].width, wrong[i].height, wrong[i].stride,
-                                          wrong[i].seconds, &error), TOKENREEL_INVALID_ARGUMENT, &error, wrong[i].words));
+                                          wrong[i].seconds, &error),
+                    TOKENREEL_INVALID_ARGUMENT, &error, wrong[i].words));
     CHECK(succeeds(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 7, &error), &error));
-    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 7, &error), TOKENREEL_INVALID_ARGUMENT, &error, "later"));
+    CHECK(fails(tokenreel_stream_push(stream, pixels, WIDTH, HEIGHT, 0, 7, &error), TOKENREEL_INVALID_ARGUMENT, &error,
+                "later"));
     CHECK(tokenreel_stream_poll(stream, 0, &result, &error) == TOKENREEL_OK && !result && !error);
     CHECK(fails(tokenreel_stream_poll(stream, 0, NULL, &error), TOKENREEL_INVALID_ARGUMENT, &error, "NULL"));
-    CHECK(fails(tokenreel_stream_poll((void *)model, 0, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
+    CHECK(
+        fails(tokenreel_stream_poll((void *)model, 0, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
     CHECK(fails(tokenreel_stream_finish((void *)model, &error), TOKENREEL_INVALID_ARGUMENT, &error, "stream"));
     /* Whoever waits is let go when the stream is freed. */
     pthread_t waiting;
@@ -396,7 +465,8 @@ static void streams(void) {
     CHECK(!pthread_join(waiting, &done) && done);
     /* A stream needs no frames. */
     CHECK(succeeds(tokenreel_stream_open(model, NULL, &stream, &error), &error));
-    CHECK(succeeds(tokenreel_stream_finish(stream, &error), &error) && succeeds(tokenreel_stream_finish(stream, &error), &error));
+    CHECK(succeeds(tokenreel_stream_finish(stream, &error), &error)
+          && succeeds(tokenreel_stream_finish(stream, &error), &error));
     CHECK(tokenreel_stream_poll(stream, -1, &result, &error) == TOKENREEL_END && !result && !error);
     tokenreel_stream_free(stream);
     tokenreel_stream_free(NULL);
@@ -427,13 +497,17 @@ static void stopping(const char *clip) {
     tokenreel_result *result = NULL;
     tokenreel_tensor input = tensor_of("tokens", numbers, grid_shape, 4);
     tokenreel_cancellation *cancellation = tokenreel_cancellation_new();
-    CHECK(cancellation && succeeds(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error), &error));
+    CHECK(cancellation
+          && succeeds(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error), &error));
     tokenreel_result_free(result);
     tokenreel_cancel(cancellation);
-    CHECK(fails(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error), TOKENREEL_CANCELLED, &error, "cancelled"));
-    CHECK(fails(tokenreel_reduce_file(shared, clip, NULL, cancellation, &result, &error), TOKENREEL_CANCELLED, &error, "cancelled"));
+    CHECK(fails(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error), TOKENREEL_CANCELLED,
+                &error, "cancelled"));
+    CHECK(fails(tokenreel_reduce_file(shared, clip, NULL, cancellation, &result, &error), TOKENREEL_CANCELLED, &error,
+                "cancelled"));
     tokenreel_cancellation_free(cancellation);
-    CHECK(fails(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error), TOKENREEL_INVALID_ARGUMENT, &error, "cancellation"));
+    CHECK(fails(tokenreel_reduce_tensors(shared, &input, 1, NULL, cancellation, &result, &error),
+                TOKENREEL_INVALID_ARGUMENT, &error, "cancellation"));
 }
 
 int main(int count, char **arguments) {

@@ -1,15 +1,16 @@
 """The Python package against the library that TOKENREEL_LIBRARY names, or the installed one; needs numpy.
 
-    TOKENREEL_CLIP=Samples/clip.mp4 python3 test_tokenreel.py
-
-Tests that need scipy or torch are skipped without them.
+Tests that need scipy, torch or transformers are skipped without them.
 """
 from __future__ import annotations
 
+import base64
 import concurrent.futures
 import gc
 import importlib.util
+import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,14 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from typing import Callable
 
 import numpy
 
 import tokenreel
 
-CLIP = os.environ.get("TOKENREEL_CLIP", "Samples/clip.mp4")
+PACKAGE = Path(__file__).resolve().parents[3]
+CLIP = os.environ.get("TOKENREEL_CLIP", str(PACKAGE / "Samples/clip.mp4"))
 
 
 def has(package: str) -> bool:
@@ -253,6 +256,68 @@ class StreamTests(unittest.TestCase):
             stream.poll()
         with self.assertRaises(tokenreel.InvalidArgumentError):
             self.model.stream(tokens=5)
+
+
+@unittest.skipUnless(has("torch") and has("transformers"), "needs torch and transformers")
+class RuntimeTests(unittest.TestCase):
+    """Tiny random models read a result as they read the file of the same tokens by the samples' own way."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        sys.path.insert(0, str(PACKAGE / "Samples"))
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.folder = Path(scratch.name)
+
+    def script(self, name: str, *arguments: object) -> None:
+        command = [sys.executable, "-B", str(PACKAGE / "scripts" / name), *map(str, arguments)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def logits(self, family: str, checkpoint: Path, sample: Callable) -> None:
+        import torch
+        from transformers import AutoModelForImageTextToText, AutoTokenizer
+
+        result = tokenreel.Model(checkpoint, keep=0.25).reduce(CLIP, frames=6)
+        path = str(self.folder / family)
+        result.write(path, "f32")
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        model = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
+        with torch.no_grad():
+            ours = model(**tokenreel.for_transformers(result, model, tokenizer, "w4 w5")).logits
+            theirs = model(**sample(model, tokenizer, path)).logits
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+        with self.assertRaises(ValueError):
+            tokenreel.for_transformers(tokenreel.Model(tokens=9).reduce(CLIP), model, tokenizer, "w4 w5")
+
+    def test_llava_onevision(self) -> None:
+        from consume_transformers import llava_inputs, text_ids
+        from token_file import read_tokens
+
+        checkpoint = self.folder / "llava"
+        shutil.copytree(PACKAGE / "Tests/VisionEncodingTests/Fixtures/towers/llava-onevision-f16", checkpoint)
+        self.script("check-consumers.py", "prepare", checkpoint)
+        self.logits("llava-onevision", checkpoint, lambda model, tokenizer, path: llava_inputs(
+            model, text_ids(tokenizer, "w4 w5", "llava-onevision"), read_tokens(path, "pt"), "embeddings"))
+
+        result = tokenreel.Model(checkpoint, tokens=7).reduce(CLIP, frames=5)
+        embeddings = tokenreel.video_embeddings(result)
+        numpy.testing.assert_array_equal(tokenreel.for_vllm(result, "w4")["multi_modal_data"]["image"][0], embeddings)
+        body = tokenreel.for_vllm_server(result, "What?", "name", dtype="f4", max_tokens=5)
+        part = body["messages"][0]["content"][0]
+        numpy.testing.assert_array_equal(numpy.load(io.BytesIO(base64.b64decode(part["image_embeds"]))), embeddings)
+        self.assertEqual((body["model"], body["max_tokens"], part["type"]), ("name", 5, "image_embeds"))
+
+    def test_qwen(self) -> None:
+        from consume_transformers import qwen_inputs, text_ids
+        from token_file import read_qwen
+
+        for family in ["qwen2.5-vl", "qwen3-vl"]:
+            with self.subTest(family):
+                folder = self.folder / (family + "-made")
+                folder.mkdir()
+                self.script("check-qwen-consumers.py", "make", family, folder)
+                self.logits(family, folder / "checkpoint", lambda model, tokenizer, path: qwen_inputs(
+                    model, tokenizer, text_ids(tokenizer, "w4 w5", family), read_qwen(path, "pt"), "encoder-outputs"))
 
 
 class CostTests(unittest.TestCase):

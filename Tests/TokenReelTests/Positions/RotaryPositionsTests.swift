@@ -162,6 +162,44 @@ struct PositionCase: Decodable, CustomStringConvertible, Sendable {
         #expect(try placed(reading) == placed(ranked))
     }
 
+    /// For Qwen3-VL vLLM compares the tokens with their DeepStack vectors behind them.
+    @Test func streamsCanBeComparedWithTheTokens() throws {
+        let scratch = try ScratchFolder()
+        let shape = try GridShape(frames: 6, rows: 2, columns: 3, channels: 4)
+        let streams = (0..<4).map { stream -> [Float] in
+            (0..<shape.elementCount).map { index -> Float in
+                let number = (index * index * 31 + index * (17 + 5 * stream)) % 1009
+                return Float(number) / 500 - 1
+            }
+        }
+        let grid = try TokenGrid(
+            shape: shape, values: TensorBuffer(streams[0]), frameTimes: (0..<6).map(Double.init),
+            deepstack: streams[1...].map { TensorBuffer($0) })
+        let long = try TokenGrid(
+            shape: GridShape(frames: 6, rows: 2, columns: 3, channels: 16),
+            values: TensorBuffer((0..<36).flatMap { token -> [Float] in streams.flatMap { $0[4 * token..<4 * token + 4] } }),
+            frameTimes: (0..<6).map(Double.init))
+        var pipeline = try Pipeline()
+        pipeline.method = "evs"
+        pipeline.request.budget = .ratio(0.5)
+        func kept(_ grid: TokenGrid) throws -> TokenSequence {
+            try grid.write(to: scratch.path("grid.safetensors"))
+            return try pipeline.reduce(OpenInput(.file(scratch.path("grid.safetensors")))).sequence
+        }
+        let alone = try kept(grid)
+        let expected = try kept(long)
+        pipeline.comparesStreams = true
+        let compared = try kept(grid)
+        #expect(compared.plan == expected.plan && compared.plan != alone.plan)
+        #expect(compared.shape.channels == 4 && compared.deepstack.count == 3)
+        #expect(Array(compared.tokens.array[..<4]) == Array(expected.tokens.array[..<4]))
+
+        pipeline.request.query = try Query(vectors: [1, 0, 0, 0], channels: 4)
+        #expect(try kept(grid).relevance?.count == compared.count)
+        pipeline.method = "vqtoken"
+        #expect { try kept(grid) } throws: { ($0 as? TokenReelError)?.remedy?.contains("--compare-streams") == true }
+    }
+
     @Test func secondsAreRoundedAsByC() {
         let ties = (0..<400).map { Double($0) / 20 } + [0.35, 1.005, 99.95, 1e14, 123456.75, -0.04, -1.25, .pi]
         for seconds in ties {
