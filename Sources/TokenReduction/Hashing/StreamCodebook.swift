@@ -14,7 +14,7 @@ public enum StreamCodebook: Sendable {
     case frozen(after: Int = 8)
     /// Learnt before, `[K, channels]`, such as the codebook of a token file; never changed.
     case given(TensorBuffer<Float>)
-    /// Follows the stream: each segment moves the entries a little, as ``OnlineCodebook`` says, before it is named.
+    /// Follows the stream: each segment moves the entries a little, as `OnlineCodebook` says, before it is named.
     case updated(after: Int = 8)
     /// Stays as it is while it fits, and is learnt anew from the latest `after` segments when it does not: when the
     /// mean cosine of a segment's candidates to their entries is lower than it was for the tokens it was learnt from,
