@@ -210,7 +210,7 @@ def llama_rules(config, tokenizer, video, tokens: str) -> dict[str, bool]:
     return {
         "rows": len(rows) == read and np.array_equal(rows[:, :32], video.streams[0].numpy()),
         "positions": np.array_equal(np.concatenate(axes, 1)[:3], positions) and 4 * read == len(stored),
-        "ascending": ascends,
+        "ascending": bool(ascends),
     }
 
 
