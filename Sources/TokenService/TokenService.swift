@@ -46,7 +46,7 @@ public struct TokenService: Sendable {
     public func run(listening: @escaping @Sendable (Int) -> Void) async throws {
         let application = Application(
             router: router(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.uploadSeconds) + 1))),
+            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.uploadSeconds) + 10))),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections)),

@@ -35,6 +35,7 @@ struct Upload: Sendable {
             }
             defer { group.cancelAll() }
             guard let received = try await group.next() ?? nil else {
+                if arrival.isTooLarge { throw tooLarge }
                 throw Problem(
                     .requestTimeout, "upload-timeout", "The body did not arrive in time.",
                     allowed: "bytes at least every \(stallSeconds) s, all of them within \(seconds) s")
@@ -48,6 +49,10 @@ struct Upload: Sendable {
         private let last = Mutex(ContinuousClock.now)
         var time: ContinuousClock.Instant { last.withLock { $0 } }
         func note() { last.withLock { $0 = .now } }
+        /// Whether more has arrived than may.
+        var isTooLarge: Bool { excess.load(ordering: .relaxed) }
+        func noteExcess() { excess.store(true, ordering: .relaxed) }
+        private let excess = Atomic(false)
     }
 
     private func copy(_ body: RequestBody, noting arrival: Arrival) async throws -> (SpooledInput, Int) {
@@ -59,6 +64,7 @@ struct Upload: Sendable {
             count += buffer.readableBytes
             guard count <= largest else {
                 // A client that is still sending would not see the answer.
+                arrival.noteExcess()
                 if count > largest + Self.patienceBytes { break }
                 continue
             }
