@@ -1,5 +1,5 @@
-internal import TokenCore
 internal import TensorOps
+internal import TokenCore
 
 /// How much a word and a frame gain from each other: their Banzhaf interaction in a game of words and frames.
 ///

@@ -177,7 +177,8 @@ struct PositionCase: Decodable, CustomStringConvertible, Sendable {
             deepstack: streams[1...].map { TensorBuffer($0) })
         let long = try TokenGrid(
             shape: GridShape(frames: 6, rows: 2, columns: 3, channels: 16),
-            values: TensorBuffer((0..<36).flatMap { token -> [Float] in streams.flatMap { $0[4 * token..<4 * token + 4] } }),
+            values: TensorBuffer(
+                (0..<36).flatMap { token -> [Float] in streams.flatMap { $0[4 * token..<4 * token + 4] } }),
             frameTimes: (0..<6).map(Double.init))
         var pipeline = try Pipeline()
         pipeline.method = "evs"
