@@ -45,35 +45,40 @@ let package = Package(
         .target(name: "CKernels"),
         .systemLibrary(name: "CTokenReel"),
         .target(name: "CConfinement"),
-        library("TokenCore"),
-        library("Safetensors", ["TokenCore"]),
-        library("TensorOps", ["TokenCore", "COpenBLAS", "CKernels"]),
-        library("VideoDecoding", ["TokenCore", "CFFmpeg"]),
-        library("VisionEncoding", ["TokenCore", "Safetensors", "TensorOps"]),
+        // What differs among systems, under one name.
+        library("CLibrary"),
+        library("Essentials"),
+        library("TokenCore", ["CLibrary"]),
+        library("Safetensors", ["CLibrary", "TokenCore"]),
+        library("TensorOps", ["CLibrary", "TokenCore", "COpenBLAS", "CKernels"]),
+        library("VideoDecoding", ["CLibrary", "TokenCore", "CFFmpeg"]),
+        library("VisionEncoding", ["CLibrary", "Essentials", "TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),
         .target(
             name: "TokenReel",
             dependencies: [
-                "TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding", "TokenReduction",
+                "CLibrary", "Essentials", "TokenCore", "Safetensors", "TensorOps", "VideoDecoding", "VisionEncoding",
+                "TokenReduction",
             ],
             resources: ["page.css", "comparison.html", "sequence.html"].map { .embedInCode("Pages/\($0)") },
             swiftSettings: swiftSettings),
         library(
             "TokenReelC",
             [
-                "TokenReel", "TokenCore", "Safetensors", "TokenReduction", "VideoDecoding", "CTokenReel",
+                "CLibrary", "TokenReel", "TokenCore", "Safetensors", "TokenReduction", "VideoDecoding", "CTokenReel",
             ]),
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [
-                "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction", "TensorOps",
+                "CLibrary", "Essentials", "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction",
+                "TensorOps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         .target(
             name: "TokenService",
             dependencies: [
-                "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction",
+                "CLibrary", "Essentials", "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction",
                 "CConfinement",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -88,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "TokenReelServe",
             dependencies: [
-                "TokenService", "TokenCore", "VisionEncoding",
+                "CLibrary", "Essentials", "TokenService", "TokenCore", "VisionEncoding",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

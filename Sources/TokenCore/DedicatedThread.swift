@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import CLibrary
 
 /// A thread of its own for work that blocks, so that Swift's shared pool never waits for a file or a codec.
 package struct DedicatedThread: ~Copyable {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import CLibrary
 
 /// Work on open file descriptors that the system does in parts.
 package enum Descriptor {
@@ -17,7 +11,7 @@ package enum Descriptor {
     ) throws(TokenReelError) {
         var done = 0
         while done < bytes.count {
-            let written = system(bytes.baseAddress.map { $0 + done }, bytes.count - done, descriptor)
+            let written = systemWrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
             if written > 0 {
                 done += written
             } else if errno != EINTR {
@@ -33,16 +27,5 @@ package enum Descriptor {
         try bytes.withUnsafeBufferPointer { bytes throws(TokenReelError) in
             try write(UnsafeRawBufferPointer(bytes), to: descriptor, subject: subject)
         }
-    }
-
-    /// The system's `write`, which the method of the same name hides.
-    private static func system(_ bytes: UnsafeRawPointer?, _ count: Int, _ descriptor: Int32) -> Int {
-        #if canImport(Darwin)
-            Darwin.write(descriptor, bytes, count)
-        #elseif canImport(Musl)
-            Musl.write(descriptor, bytes, count)
-        #else
-            Glibc.write(descriptor, bytes, count)
-        #endif
     }
 }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import CLibrary
 
 /// A file without a name: it takes disk space instead of memory and vanishes with the process, however that ends.
 ///
@@ -30,24 +24,18 @@ package final class TemporaryFile: Sendable {
 
     /// Appends bytes.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(TokenReelError) {
-        var done = 0
-        while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            // The class has a method of the same name, so the system's needs its module.
-            #if canImport(Darwin)
-                let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
-            #elseif canImport(Musl)
-                let written = Musl.write(descriptor, rest.baseAddress, rest.count)
-            #else
-                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            #endif
-            if written > 0 { done += written } else if errno != EINTR { throw Self.failure() }
+        do {
+            try Descriptor.write(bytes, to: descriptor, subject: Self.subject)
+        } catch {
+            throw Self.failure(error.found)
         }
     }
 
-    private static func failure() -> TokenReelError {
+    private static let subject = "temporary file"
+
+    private static func failure(_ found: String = String(cString: strerror(errno))) -> TokenReelError {
         TokenReelError(
-            .inputOutput, subject: "temporary file", found: String(cString: strerror(errno)),
+            .inputOutput, subject: subject, found: found,
             remedy: "set TMPDIR to a folder with more space")
     }
 }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+internal import CLibrary
 
 /// Read-only numbers shared between stages without copying, on the heap or in a mapped file.
 public final class TensorBuffer<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {

@@ -1,14 +1,7 @@
+internal import CLibrary
 internal import CTokenReel
 internal import TokenCore
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Where a call puts text that the program has to give back.
 typealias TextPlace = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?

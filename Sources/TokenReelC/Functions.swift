@@ -1,17 +1,10 @@
+internal import CLibrary
 public import CTokenReel
 internal import Safetensors
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 // The functions of tokenreel.h, which says what they do. Nothing here may trap, whatever it is given.
 

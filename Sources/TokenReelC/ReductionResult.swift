@@ -1,15 +1,8 @@
+internal import CLibrary
 internal import CTokenReel
 internal import Safetensors
 internal import TokenCore
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Reduced tokens as the tensors of the file that they would make, at addresses that hold until this object goes.
 final class ReductionResult: @unchecked Sendable {

@@ -1,25 +1,13 @@
 // Public, because the level and the precision are, and so must be what they conform to.
 public import ArgumentParser
+internal import CLibrary
 internal import Dispatch
+internal import Essentials
 public import Logging
 internal import Synchronization
 internal import TokenCore
 internal import TokenService
 public import VisionEncoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 extension Precision: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}

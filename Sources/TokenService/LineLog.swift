@@ -1,19 +1,7 @@
+internal import CLibrary
+internal import Essentials
 public import Logging
 internal import TokenReel
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Writes a line to standard error for each event: time, level, what happened, then `name=value` pairs.
 ///

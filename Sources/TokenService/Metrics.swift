@@ -1,19 +1,7 @@
+internal import CLibrary
+internal import Essentials
 internal import Synchronization
 internal import TokenReel
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// What a service has done so far, in Prometheus' text format.
 final class Metrics: Sendable {

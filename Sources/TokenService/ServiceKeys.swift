@@ -1,11 +1,6 @@
+internal import Essentials
 public import TokenCore
 internal import TokenReel
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// The keys that open a service; who holds one is told apart from the others by its place.
 public struct ServiceKeys: Sendable {

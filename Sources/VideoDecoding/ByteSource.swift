@@ -1,13 +1,6 @@
 internal import CFFmpeg
+internal import CLibrary
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The bytes of one input, behind FFmpeg's callbacks: no protocols, no names, only a descriptor or memory.
 ///

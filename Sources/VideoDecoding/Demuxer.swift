@@ -1,13 +1,6 @@
 internal import CFFmpeg
+internal import CLibrary
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// An opened container and the one video stream chosen from it.
 final class Demuxer {

@@ -1,13 +1,6 @@
 internal import CFFmpeg
+internal import CLibrary
 public import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Writes pictures as an MP4 file that players open: H.264 where FFmpeg has x264, MPEG-4 otherwise.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import CLibrary
 
 /// Coarse shading inside a patch: the lowest coefficients of a two-dimensional DCT in zig-zag order, without the mean.
 ///

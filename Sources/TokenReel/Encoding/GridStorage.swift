@@ -1,12 +1,5 @@
+internal import CLibrary
 package import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Collects the tokens of frame after frame, in memory while they are few and in a temporary file once they are many.
 ///

@@ -1,12 +1,5 @@
+internal import CLibrary
 package import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// A pipe's bytes as something that can be read more than once.
 package struct SpooledInput: Sendable {

@@ -1,12 +1,7 @@
+internal import Essentials
 public import TokenCore
 internal import TokenReduction
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 extension Pipeline {
     /// Writes the most informative frames of a video as JPEG with a `manifest.json`, for language models that take

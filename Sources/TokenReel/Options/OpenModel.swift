@@ -1,13 +1,8 @@
+internal import Essentials
 package import TokenCore
 internal import TokenReduction
 internal import VideoDecoding
 internal import VisionEncoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// A model that has been read once, and what reductions with it do unless they say otherwise.
 package struct OpenModel: Sendable {

@@ -1,12 +1,7 @@
+internal import Essentials
 internal import TokenCore
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// One input of a batch.
 struct BatchInput: Sendable {

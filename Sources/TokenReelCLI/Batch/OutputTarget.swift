@@ -1,19 +1,7 @@
+internal import CLibrary
+internal import Essentials
 internal import TokenCore
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Where a result goes.
 enum OutputTarget: Sendable, Equatable {

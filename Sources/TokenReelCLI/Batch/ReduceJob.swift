@@ -1,13 +1,8 @@
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// The reduction of one input of a batch.
 struct ReduceJob: Sendable {

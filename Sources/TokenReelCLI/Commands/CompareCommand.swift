@@ -1,13 +1,8 @@
 internal import ArgumentParser
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Several values of one option, separated by commas.
 struct ListArgument<Value: LosslessStringConvertible & Sendable>: ExpressibleByArgument, Sendable {

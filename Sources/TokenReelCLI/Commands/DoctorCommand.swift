@@ -1,14 +1,9 @@
 internal import ArgumentParser
+internal import Essentials
 internal import TensorOps
 internal import TokenCore
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// `tokenreel doctor`.
 struct DoctorCommand: ParsableCommand {

@@ -1,15 +1,10 @@
 internal import ArgumentParser
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
 internal import VisionEncoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// `tokenreel encode`.
 struct EncodeCommand: ParsableCommand {

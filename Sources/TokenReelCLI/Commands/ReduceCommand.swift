@@ -1,13 +1,8 @@
 internal import ArgumentParser
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// `tokenreel reduce`.
 struct ReduceCommand: ParsableCommand {

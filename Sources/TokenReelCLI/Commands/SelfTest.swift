@@ -1,13 +1,8 @@
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VisionEncoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Runs frames made on the spot through every stage and checks what comes out.
 enum SelfTest {

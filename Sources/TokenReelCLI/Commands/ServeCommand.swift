@@ -1,19 +1,7 @@
 internal import ArgumentParser
+internal import CLibrary
+internal import Essentials
 internal import TokenCore
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// `tokenreel serve`: becomes the program `tokenreel-serve` beside this one, so that the command itself needs no server.
 struct ServeCommand: ParsableCommand {

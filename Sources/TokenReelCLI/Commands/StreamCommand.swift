@@ -1,22 +1,10 @@
 internal import ArgumentParser
+internal import CLibrary
+internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// `tokenreel stream`.
 struct StreamCommand: ParsableCommand {

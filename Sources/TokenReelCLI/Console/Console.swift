@@ -1,14 +1,7 @@
 internal import ArgumentParser
+internal import CLibrary
 internal import TokenCore
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Talks to the user: results on standard output, everything else on standard error.
 struct Console: Sendable {

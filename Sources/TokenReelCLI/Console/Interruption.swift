@@ -1,14 +1,7 @@
 internal import ArgumentParser
+internal import CLibrary
 internal import Synchronization
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Turns Ctrl-C and a request to terminate into a cancellation, so that no half-written file is left behind.
 enum Interruption {

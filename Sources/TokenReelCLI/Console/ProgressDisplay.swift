@@ -1,13 +1,6 @@
+internal import CLibrary
 internal import Synchronization
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Shows how far the work has come: one line that is written over on a terminal, a line every ten seconds elsewhere.
 final class ProgressDisplay: Sendable {

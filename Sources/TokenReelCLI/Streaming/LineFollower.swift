@@ -1,12 +1,5 @@
+internal import CLibrary
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Reads lines as they are written: of a named pipe, of a growing file, or of standard input.
 ///

@@ -1,15 +1,8 @@
+internal import CLibrary
 internal import Synchronization
 internal import TokenCore
 internal import TokenReel
 internal import VideoDecoding
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The current figures as one JSON object.
 enum StreamStatus {

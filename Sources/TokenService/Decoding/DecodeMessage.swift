@@ -1,11 +1,6 @@
+internal import Essentials
 internal import TokenCore
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// What a decoding process says on its standard output: a byte for the kind, eight for the length, the payload.
 ///

@@ -1,20 +1,8 @@
 internal import CConfinement
+internal import CLibrary
+internal import Essentials
 internal import TokenCore
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The other side of a ``DecoderNursery``: a process that copies itself for each upload, and the copies, which decode.
 ///

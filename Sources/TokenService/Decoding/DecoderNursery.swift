@@ -1,14 +1,7 @@
 internal import CConfinement
+internal import CLibrary
 internal import Synchronization
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Starts decoding processes as copies of a nurse: one that has loaded all libraries and never seen an upload.
 ///

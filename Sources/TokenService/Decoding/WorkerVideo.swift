@@ -1,11 +1,6 @@
+internal import Essentials
 internal import TokenCore
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// An uploaded video that a process of its own decodes.
 struct WorkerVideo: FrameSource {

@@ -1,11 +1,6 @@
+internal import Essentials
 internal import HTTPTypes
 internal import Hummingbird
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Lets those in who hold a key, and everyone to the endpoints that say so.
 ///

@@ -1,17 +1,10 @@
+internal import CLibrary
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 internal import NIOPosix
 internal import TokenCore
 internal import TokenReel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 extension Rendering {
     /// The answer that sends it, a piece at a time.

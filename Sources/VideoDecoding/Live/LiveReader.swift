@@ -1,13 +1,6 @@
 internal import CFFmpeg
+internal import CLibrary
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The work of a live source's thread: connect, read, sample, convert, and begin again when the source goes away.
 final class LiveReader {

@@ -1,12 +1,5 @@
+internal import CLibrary
 public import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The sampled frames of a camera, an address, a pipe or a file, for as long as it runs, and again after it went away.
 ///

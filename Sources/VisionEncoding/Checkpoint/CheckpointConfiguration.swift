@@ -1,11 +1,6 @@
+internal import Essentials
 internal import TensorOps
 internal import TokenCore
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// `config.json` of a checkpoint, with the values that it leaves out because they equal their class's default.
 struct CheckpointConfiguration: Sendable {

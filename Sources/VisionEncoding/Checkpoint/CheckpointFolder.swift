@@ -1,13 +1,8 @@
+internal import Essentials
 internal import Safetensors
 internal import Synchronization
 internal import TensorOps
 public import TokenCore
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// A Hugging Face checkpoint folder: `config.json` and weights in one or several safetensors files.
 ///

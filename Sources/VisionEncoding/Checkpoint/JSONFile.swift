@@ -1,10 +1,5 @@
+internal import Essentials
 internal import TokenCore
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Small JSON files beside a checkpoint's weights.
 enum JSONFile {

@@ -1,12 +1,5 @@
+internal import CLibrary
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// A small file of a checkpoint folder: settings, vocabularies, merges; not weights.
 struct ModelFile {

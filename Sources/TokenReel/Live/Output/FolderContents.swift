@@ -1,20 +1,8 @@
+internal import CLibrary
+internal import Essentials
 internal import Safetensors
 internal import TokenCore
 internal import VideoDecoding
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// What opening a folder of segments had to put right after a run that was killed.
 public struct FolderRepair: Sendable, Equatable {

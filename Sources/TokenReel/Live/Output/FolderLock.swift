@@ -1,18 +1,6 @@
+internal import CLibrary
+internal import Essentials
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
-#if canImport(FoundationEssentials)
-    internal import FoundationEssentials
-#else
-    internal import Foundation
-#endif
 
 /// Keeps other processes from writing to a folder; the system takes the lock back however this process ends.
 final class FolderLock: Sendable {

@@ -1,13 +1,6 @@
+internal import CLibrary
 internal import Safetensors
 internal import TokenCore
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// The list of a folder's segments: a file that grows by one line of JSON for each, synced every time.
 ///

@@ -1,0 +1,6 @@
+// The part of Foundation that needs neither its localisation nor its network, or all of it where it comes in one piece.
+#if canImport(FoundationEssentials)
+    @_exported public import FoundationEssentials
+#else
+    @_exported public import Foundation
+#endif
