@@ -66,7 +66,7 @@ public final class LiveControl: Sendable {
 
     // MARK: For the run
 
-    var isFinishing: Bool { state.withLock { $0.isFinishing } }
+    package var isFinishing: Bool { state.withLock { $0.isFinishing } }
 
     var standingQueries: [StandingQuery] { state.withLock { $0.queries } }
 

@@ -48,6 +48,10 @@ final class StreamRun: Sendable {
         var failure: TokenReelError?
         do throws(TokenReelError) {
             try reduction.run(frames, control: control) { event throws(TokenReelError) in try take(event) }
+            // A file or pipe without a single frame was none that can be read.
+            if let gap = figures.withLock({ $0.gap }), control.progress.frames == 0, !control.isFinishing {
+                throw TokenReelError(.unreadableInput, subject: name, found: gap.detail)
+            }
         } catch {
             failure = error
         }

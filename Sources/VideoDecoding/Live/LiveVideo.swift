@@ -21,13 +21,14 @@ public final class LiveVideo: Sendable {
 
     /// Starts the thread, which opens the source; does not wait for it.
     ///
-    /// - Throws: ``TokenReelError`` with code `invalidArgument` for options that make no sense and `inputOutput` for a
+    /// - Throws: ``TokenReelError`` with code `invalidArgument` for options that make no sense and `unreadableInput` for a
     ///   file that is not there. All other trouble with the source is told by events.
     public init(_ source: LiveSource, options: LiveOptions = LiveOptions()) throws(TokenReelError) {
         try options.validate()
         if source.kind == .file, access(source.location, R_OK) != 0 {
             let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
-            throw TokenReelError(.inputOutput, subject: source.name, found: "can't be opened: \(reason)")
+            throw TokenReelError(
+                .unreadableInput, subject: source.name, found: reason, allowed: "a readable file or pipe")
         }
         // Eight frames bridge a reader's short pauses, and are small beside what a decoder keeps.
         let queue = EventQueue(capacity: source.isLossless ? 2 : 8, dropsOldest: !source.isLossless)

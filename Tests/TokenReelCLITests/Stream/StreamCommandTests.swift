@@ -52,6 +52,18 @@ import TokenReel
         #expect(rest.isEmpty)
     }
 
+    @Test func aFileThatHoldsNoVideoIsAFailure() throws {
+        let scratch = try ScratchFolder()
+        try Data("no video at all".utf8).write(to: scratch.url.appending(path: "words.mp4"))
+        let run = try CommandRun.tokenreel("stream", "words.mp4", in: scratch)
+        #expect(run.status == 3 && run.errors.contains("words"), "\(run.errors)")
+        let records = try StreamRecords(run.text)
+        #expect(records.types == ["gap", "ended"])
+        #expect((records.all.last?["error"] as? [String: Any])?["code"] as? String == "unreadable-input")
+        let missing = try CommandRun.tokenreel("stream", "nothing.mp4", in: scratch)
+        #expect(missing.status == 3 && missing.errors.contains("No such file"), "\(missing.errors)")
+    }
+
     @Test func severalSourcesHaveAFolderEach() throws {
         let scratch = try ScratchFolder()
         for name in ["a.mp4", "b/a.mp4", "c.mp4"] { try scratch.addClip(name) }
