@@ -43,6 +43,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
+        .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
         .systemLibrary(name: "CTokenReel"),
         .target(name: "CConfinement"),
         // What differs among systems, under one name.
@@ -50,7 +51,7 @@ let package = Package(
         library("Essentials"),
         library("TokenCore", ["CLibrary"]),
         library("Safetensors", ["CLibrary", "TokenCore"]),
-        library("TensorOps", ["CLibrary", "TokenCore", "COpenBLAS", "CKernels"]),
+        library("TensorOps", ["CLibrary", "TokenCore", "COpenBLAS", "COneDNN", "CKernels"]),
         library("VideoDecoding", ["CLibrary", "TokenCore", "CFFmpeg"]),
         library("VisionEncoding", ["CLibrary", "Essentials", "TokenCore", "Safetensors", "TensorOps"]),
         library("TokenReduction", ["TokenCore", "TensorOps"]),

@@ -1,6 +1,7 @@
 #include "CKernels.h"
 #include "levels.h"
 #include <math.h>
+#include <string.h>
 
 CLONES float tr_dot(const float *a, const float *b, size_t count) {
     lanes first = {0}, second = {0};
@@ -64,4 +65,14 @@ CLONES void tr_gram_to_distances(float *gram, const float *square, size_t count,
         }
         line[row] = 0;
     }
+}
+
+CLONES void tr_round_to_bf16(const float *in, size_t rows, size_t columns, size_t stride, uint16_t *out) {
+    for (size_t row = 0; row < rows; row++, in += stride, out += columns)
+        for (size_t i = 0; i < columns; i++) {
+            uint32_t bits;
+            memcpy(&bits, in + i, 4);
+            uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+            out[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? bits >> 16 | 0x40 : rounded);
+        }
 }

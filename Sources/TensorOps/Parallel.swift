@@ -16,20 +16,15 @@ public enum Parallel {
             for index in 0..<count { results.append(try body(index)) }
             return results
         }
-        let next = Atomic<Int>(0)
         let outcomes = Mutex<[Swift.Result<Result, Failure>?]>(Array(repeating: nil, count: count))
-        DispatchQueue.concurrentPerform(iterations: min(workers, count)) { _ in
-            while true {
-                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard index < count else { return }
-                let outcome: Swift.Result<Result, Failure>
-                do throws(Failure) {
-                    outcome = .success(try body(index))
-                } catch {
-                    outcome = .failure(error)
-                }
-                outcomes.withLock { $0[index] = outcome }
+        forEach(count: count, workers: workers) { index, _ in
+            let outcome: Swift.Result<Result, Failure>
+            do throws(Failure) {
+                outcome = .success(try body(index))
+            } catch {
+                outcome = .failure(error)
             }
+            outcomes.withLock { $0[index] = outcome }
         }
         var results: [Result] = []
         results.reserveCapacity(count)
@@ -38,5 +33,23 @@ public enum Parallel {
             results.append(try outcome.get())
         }
         return results
+    }
+
+    /// Calls `body` with 0 to `count - 1` on up to `workers` threads, and the number of the thread: 0 to `workers - 1`.
+    ///
+    /// Blocks until all are done. As in ``map(count:workers:_:)``, calls must not depend on one another.
+    public static func forEach(count: Int, workers: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void) {
+        if min(workers, count) <= 1 {
+            for index in 0..<count { body(index, 0) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: min(workers, count)) { worker in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index, worker)
+            }
+        }
     }
 }

@@ -53,7 +53,7 @@ public struct DescriptorEncoder: FrameEncoder {
         self.columns = columns
     }
 
-    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)-(VideoFrame,_)``.
+    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
         try check(frame)
         let planes = ColourPlanes(frame)

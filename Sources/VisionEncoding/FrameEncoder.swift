@@ -29,7 +29,7 @@ public protocol FrameEncoder: Sendable {
     var showsWholeFrame: Bool { get }
     /// What a user should know about how this encoder works, such as that it could not work as asked; usually none.
     var notices: [String] { get }
-    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give.
+    /// Signals that ``encode(_:signals:)`` can give.
     var signals: Set<Signal> { get }
     /// `[channels]`: what the model that the tokens are made for reads after the last token of a video; nil for
     /// nothing.
@@ -47,9 +47,11 @@ public protocol FrameEncoder: Sendable {
 
     /// Encodes the frames of a group, of which there are 1 to ``framesPerGroup``.
     ///
-    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for
-    ///   another number.
-    func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame
+    /// - Parameter workers: Threads that may be used; never changes a result.
+    /// - Throws: As ``encode(_:signals:)`` for one frame, and ``TokenReelError/Code/invalidArgument`` for another number.
+    func encode(
+        _ group: [VideoFrame], signals: Set<Signal>, workers: Int
+    ) throws(TokenReelError) -> EncodedFrame
 
     /// Seconds at which a group, which is not empty, counts as shown.
     func seconds(of group: [VideoFrame]) -> Double
@@ -64,7 +66,7 @@ public protocol FrameEncoder: Sendable {
 
     /// The part of a frame that the tokens show, at the size at which it is cut into patches.
     ///
-    /// - Throws: As ``encode(_:signals:)-(VideoFrame,_)``.
+    /// - Throws: As ``encode(_:signals:)``.
     func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame
 
     /// Turns an exemplar, a picture of the thing to look for, into query vectors in the space of the tokens.
@@ -89,13 +91,20 @@ extension FrameEncoder {
     /// Nil.
     public var frameSpread: FrameSpread? { nil }
 
-    /// Encodes the one frame of a group.
-    public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+    /// Encodes the one frame of a group, on the calling thread.
+    public func encode(
+        _ group: [VideoFrame], signals: Set<Signal>, workers: Int
+    ) throws(TokenReelError) -> EncodedFrame {
+        try encode(onlyFrame(of: group), signals: signals)
+    }
+
+    /// The frame of a group of one.
+    func onlyFrame(of group: [VideoFrame]) throws(TokenReelError) -> VideoFrame {
         guard let frame = group.first, group.count == 1 else {
             throw TokenReelError(
                 .invalidArgument, subject: "group for \(name)", found: "\(group.count) frames", allowed: "1")
         }
-        return try encode(frame, signals: signals)
+        return frame
     }
 
     /// The time of the first frame.

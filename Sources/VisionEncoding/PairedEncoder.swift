@@ -78,17 +78,19 @@ public struct PairedEncoder: FrameEncoder {
 
     /// Encodes one frame with both models; patch embeddings are there whatever is asked for.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        try encode([frame], signals: signals)
+        try encode([frame], signals: signals, workers: 1)
     }
 
     /// Encodes a group with both models; its patch embeddings are the means of those of its frames.
-    public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+    public func encode(
+        _ group: [VideoFrame], signals: Set<Signal>, workers: Int
+    ) throws(TokenReelError) -> EncodedFrame {
         let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
-        var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]))
+        var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]), workers: workers)
         var sums: [Float] = []
         for frame in group {
             let seen = main.showsWholeFrame ? frame : try main.picture(of: frame)
-            let patches = try second.encode(seen, signals: []).tokens
+            let patches = try second.encode([seen], signals: [], workers: workers).tokens
             sums = sums.isEmpty ? patches : zip(sums, patches).map { $0 + $1 }
         }
         let means = group.count == 1 ? sums : sums.map { $0 / Float(group.count) }

@@ -39,7 +39,9 @@ import TokenReel
         let object = try run.json()
         #expect(object["passed"] as? Bool == true)
         let facts = try #require(object["facts"] as? [String: String])
-        for name in ["tokenreel", "swift", "libavformat", "libavcodec", "blas", "architecture", "processor", "cores"] {
+        for name in [
+            "tokenreel", "swift", "libavformat", "libavcodec", "blas", "onednn", "architecture", "processor", "cores",
+        ] {
             #expect(facts[name]?.isEmpty == false, "\(name)")
         }
         let checks = try #require(object["checks"] as? [[String: Any]])

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bfloat16.h"
 #include "resample.h"
 #include "transformer.h"
 
@@ -30,3 +29,6 @@ size_t tr_argmax(const float *values, size_t count);
 
 // In place: gram[r, c] = sqrt(max(0, square[r] + square[c] - 2 gram[r, c])) * scale, and 0 on the diagonal.
 void tr_gram_to_distances(float *gram, const float *square, size_t count, float scale);
+
+// Rounds rows `stride` apart to bf16, to nearest, ties to even; NaN stays NaN. Rows of `out` follow one another.
+void tr_round_to_bf16(const float *in, size_t rows, size_t columns, size_t stride, uint16_t *out);

@@ -20,7 +20,7 @@ struct NearestDestinations: Sendable {
     private let inverse: [Float]
     private let blocks: [Range<Int>]
     /// The destinations of each block in bf16; empty where that would not save time.
-    private let rounded: [BrainFloatMatrix]
+    private let rounded: [PackedMatrix]
     /// The largest relative rounding error of a destination.
     private let destinationError: Float
 
@@ -37,7 +37,7 @@ struct NearestDestinations: Sendable {
         inverse = rows.map { tokens.norms[$0] > 0 ? 1 / tokens.norms[$0] : 0 }
         blocks = Rows.blocks(of: rows.count, size: Self.destinationsPerBlock)
         let isLarge = rows.count * sourceCount >= Self.fewComparisons
-        let rounded = isLarge ? blocks.map { selection.withView(of: $0) { BrainFloatMatrix($0) } } : []
+        let rounded = isLarge ? blocks.map { selection.withView(of: $0) { PackedMatrix($0, isRounded: true) } } : []
         self.rounded = rounded.compactMap { $0 }
         let errors = isLarge ? zip(rows, inverse).map { Self.roundingError(of: $0, tokens) * $1 } : []
         destinationError = errors.max() ?? 0

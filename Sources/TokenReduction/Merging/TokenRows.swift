@@ -114,15 +114,15 @@ struct RowSelection: Sendable {
     }
 
     /// The same with rows that were rounded to bf16.
-    func products(with rounded: BrainFloatMatrix) -> [Float] {
+    func products(with rounded: PackedMatrix) -> [Float] {
         guard count > 0 else { return [] }
         return [Float](unsafeUninitializedCapacity: count * rounded.rows) { output, filled in
-            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: BrainFloatMatrix.workspaceCount) { workspace in
+            withUnsafeTemporaryAllocation(of: UInt16.self, capacity: PackedMatrix.scratchCount) { scratch in
                 withView(of: 0..<count) { mine in
-                    guard let base = output.baseAddress, let workspace = workspace.baseAddress else { return }
+                    guard let base = output.baseAddress, let scratch = scratch.baseAddress else { return }
                     rounded.multiply(
                         mine, into: MutableMatrixView(base, rows: count, columns: rounded.rows), adding: false,
-                        workspace: workspace)
+                        scratch: scratch)
                 }
             }
             filled = count * rounded.rows

@@ -9,7 +9,7 @@ struct FrameSequenceEncoder: Sendable {
     private(set) var encoder: any FrameEncoder
     /// What frames carry besides the tokens, as far as there is a way to it.
     let signals: Set<Signal>
-    /// Groups of frames that are encoded at the same time.
+    /// Threads, and groups of frames that are encoded at the same time.
     let workers: Int
     /// The first picture of the group before; the last one of a group is compared with it, so that drift within groups
     /// counts, as RLT does.
@@ -24,13 +24,14 @@ struct FrameSequenceEncoder: Sendable {
     /// Goes on with the encoder for one video.
     mutating func fit(to video: VideoOutline) throws(TokenReelError) { encoder = try encoder.fitted(to: video) }
 
-    /// Encodes groups, one a thread.
+    /// Encodes groups at the same time, each with its share of the threads.
     mutating func encode(groups: [[VideoFrame]]) throws(TokenReelError) -> [EncodedFrame] {
         let comparesPictures = signals.contains(.pixelChange)
+        let share = max(workers / max(groups.count, 1), 1)
         var encoded = try Parallel.map(count: groups.count, workers: workers) {
             [encoder, signals] index throws(TokenReelError) in
             let group = groups[index]
-            let frame = try encoder.encode(group, signals: signals)
+            let frame = try encoder.encode(group, signals: signals, workers: share)
             guard comparesPictures else { return (frame, pictures: [VideoFrame]()) }
             let ends = group.count == 1 ? group : [group[0], group[group.count - 1]]
             return (frame, try ends.map { (picture) throws(TokenReelError) in try encoder.picture(of: picture) })

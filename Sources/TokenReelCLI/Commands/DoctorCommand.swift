@@ -50,7 +50,10 @@ struct DoctorCommand: ParsableCommand {
             ("system", ProcessInfo.processInfo.operatingSystemVersionString),
         ]
             + VideoFormats.versions()
-            + [("blas", MathLibrary.version), ("architecture", architecture), ("processor", processorFeatures)]
+            + [
+                ("blas", MathLibrary.openBLAS), ("onednn", MathLibrary.oneDNN), ("architecture", architecture),
+                ("processor", processorFeatures),
+            ]
             + [("cores", "\(ProcessInfo.processInfo.activeProcessorCount)")]
     }
 

@@ -60,7 +60,8 @@ def library() -> ctypes.CDLL:
     try:
         loaded = ctypes.CDLL(path)
     except OSError as error:
-        needs = "the shared libraries of FFmpeg and OpenBLAS, on Debian and Ubuntu the packages ffmpeg and libopenblas0"
+        needs = ("the shared libraries of FFmpeg, OpenBLAS and oneDNN, on Debian 12 the packages ffmpeg, libopenblas0 and "
+                 "libdnnl2")
         raise ImportError(f"{error}; tokenreel needs {needs}") from error
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(loaded, "tokenreel_" + name)

@@ -32,7 +32,7 @@ struct PatchEmbedding: Sendable {
             bias: isCLIP
                 ? TensorBuffer([Float](repeating: 0, count: width))
                 : try folder.weights("\(name).bias", shape: [width]),
-            Self.inputs(configuration), width)
+            Self.inputs(configuration), width, .f32)
         classToken = isCLIP ? try folder.weights("\(prefix)embeddings.class_embedding", shape: [width]) : nil
         let count = configuration.patchesPerSide * configuration.patchesPerSide + (isCLIP ? 1 : 0)
         positions = try folder.weights("\(prefix)embeddings.position_embedding.weight", shape: [count, width])
@@ -50,7 +50,7 @@ struct PatchEmbedding: Sendable {
         let cut = workspace.inner(patches, Self.inputs(configuration))
         cutPatches(pixels, into: cut)
         projection.apply(
-            cut.readOnly, into: states.part(rows: classTokens..<tokens, columns: 0..<states.columns))
+            cut.readOnly, into: states.part(rows: classTokens..<tokens), workspace)
         classToken?.withUnsafeBufferPointer { token in
             _ = UnsafeMutableBufferPointer(start: states.base, count: token.count).update(fromContentsOf: token)
         }

@@ -46,7 +46,7 @@ public struct TextTower: Sendable {
             projection = try Linear(folder, "\(found)head", width, outputs)
         }
         workspaces = WorkspacePool(
-            tokens: configuration.contextLength, width: width, inner: configuration.innerWidth)
+            WorkspaceShape(tokens: configuration.contextLength, width: width, inner: configuration.innerWidth))
     }
 
     /// Tokens of the longest text: 77 for CLIP, 64 for SigLIP.

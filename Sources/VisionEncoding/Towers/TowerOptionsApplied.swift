@@ -28,9 +28,10 @@ extension VisionTowerOptions {
 
 extension Precision {
     /// What of this can be had on this processor.
-    var available: Precision { self == .bf16 && BrainFloatMatrix.isSupported ? .bf16 : .f32 }
+    var available: Precision { self == .bf16 && PackedMatrix.canRound ? .bf16 : .f32 }
     /// Says so where bf16 was asked for and is not to be had.
     var notices: [String] {
-        self == available ? [] : ["This processor has no AVX512_BF16; the model runs in f32 instead of bf16."]
+        self == available
+            ? [] : ["This processor has neither AVX512_BF16 nor AMX; the model runs in f32 instead of bf16."]
     }
 }

@@ -8,9 +8,9 @@ public import TokenCore
 /// let pipeline = Pipeline(encoder: try VisionTower(folder))
 /// ```
 ///
-/// A frame is encoded on the calling thread, in single precision unless ``VisionTowerOptions/precision`` says otherwise.
-/// Weights are shared by all threads; each frame under way takes a workspace of about `4 n (6 width + inner)` bytes for
-/// `n` tokens, kept for the next one.
+/// A frame is encoded in single precision unless ``VisionTowerOptions/precision`` says otherwise. Weights are shared by
+/// all threads; each frame under way takes a workspace of about `4 n (6 width + inner)` bytes for `n` tokens, kept for
+/// the next one.
 public struct VisionTower: FrameEncoder {
     /// The checkpoint's `model_type`.
     public let modelType: String
@@ -85,8 +85,8 @@ public struct VisionTower: FrameEncoder {
         let inner = max(
             configuration.innerWidth, PatchEmbedding.inputs(configuration), 2 * projectedChannels)
         return WorkspacePool(
-            tokens: vision.tokens, width: configuration.width, inner: inner,
-            headWidth: precision == .bf16 ? configuration.headWidth : 0)
+            WorkspaceShape(
+                tokens: vision.tokens, width: configuration.width, inner: inner, precision: precision))
     }
 
     private func checkOptions(in folder: CheckpointFolder) throws(TokenReelError) {
@@ -136,7 +136,7 @@ public struct VisionTower: FrameEncoder {
 
     /// Encodes a frame of normalised pixels, `[3, imageSide, imageSide]`, as the model's image processor makes them.
     package func encode(
-        pixels: UnsafeBufferPointer<Float>, signals: Set<Signal>
+        pixels: UnsafeBufferPointer<Float>, signals: Set<Signal>, workers: Int = 1
     ) throws(TokenReelError) -> EncodedFrame {
         guard pixels.count == 3 * imageSide * imageSide else {
             throw TokenReelError(
@@ -144,7 +144,7 @@ public struct VisionTower: FrameEncoder {
                 allowed: "3 x \(imageSide) x \(imageSide)")
         }
         let signals = signals.intersection(self.signals)
-        return workspaces.withWorkspace { workspace in
+        return workspaces.withWorkspace(workers: workers) { workspace in
             let attention = vision.run(pixels, workspace, watching: reading.watched(for: signals))
             var frame = EncodedFrame(tokens: tokens(workspace))
             if signals.contains(.patchEmbeddings) { frame.patchEmbeddings = patchEmbeddings(workspace) }

@@ -48,11 +48,19 @@ extension VisionTower {
         return try ImagePreprocessor(settings)
     }
 
-    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)-(VideoFrame,_)``.
+    /// Encodes one frame; see ``FrameEncoder/encode(_:signals:)``.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        try encode([frame], signals: signals, workers: 1)
+    }
+
+    /// Encodes the one frame of a group.
+    public func encode(
+        _ group: [VideoFrame], signals: Set<Signal>, workers: Int
+    ) throws(TokenReelError) -> EncodedFrame {
+        let frame = try onlyFrame(of: group)
         try check(frame)
         return try preprocessor.pixels(of: frame).withUnsafeBufferPointer { pixels throws(TokenReelError) in
-            try encode(pixels: pixels, signals: signals)
+            try encode(pixels: pixels, signals: signals, workers: workers)
         }
     }
 

@@ -1,7 +1,7 @@
 public import TokenCore
 
 extension VisionTower {
-    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give; which of them depends on the checkpoint
+    /// Signals that ``encode(_:signals:)`` can give; which of them depends on the checkpoint
     /// and the layers that run.
     ///
     /// | signal | what it is here | where |

@@ -31,50 +31,80 @@ enum AttentionReach: Sendable {
 struct Attention {
     let heads: Int
     let reach: AttentionReach
-    let precision: Precision
 
     func run(_ workspace: Workspace, tokens: Int, watching: Set<AttentionStatistic>) -> AttentionStatistics {
-        let width = workspace.states(tokens).columns
-        let headWidth = width / heads
-        var received = [Float](repeating: 0, count: watching.contains(.received) ? tokens : 0)
-        var fromFirst = [Float](repeating: 0, count: watching.contains(.fromFirst) ? tokens : 0)
+        let headWidth = workspace.states(tokens).columns / heads
+        // A row for each head, so that the order of sums does not depend on which head is done first.
+        var received = [Float](repeating: 0, count: watching.contains(.received) ? heads * tokens : 0)
+        var fromFirst = [Float](repeating: 0, count: watching.contains(.fromFirst) ? heads * tokens : 0)
         var (spans, isCausal) = ([0..<tokens], false)
         switch reach {
         case .all: break
         case .causal: isCausal = true
         case .spans(let parts): spans = parts
         }
-        for head in 0..<heads {
-            let columns = head * headWidth..<(head + 1) * headWidth
-            for span in spans {
-                let products = HeadProducts(workspace, tokens: span, columns: columns, precision)
-                for block in Rows.blocks(of: span.count, size: Workspace.queryBlock) {
-                    let rows = span.lowerBound + block.lowerBound..<span.lowerBound + block.upperBound
-                    let scores = workspace.scores(rows.count, span.count)
-                    products.score(workspace.queries(tokens).part(rows: rows, columns: columns).readOnly, into: scores)
-                    RowPass.softmax(scores, causalFrom: isCausal ? block.lowerBound : nil)
-                    products.gather(
-                        scores.readOnly, into: workspace.context(tokens).part(rows: rows, columns: columns))
-                    received.addColumnSums(of: scores.readOnly, from: span.lowerBound)
-                    if rows.lowerBound == 0 {
-                        fromFirst.addColumnSums(of: MatrixView(scores.base, rows: 1, columns: span.count), from: 0)
+        round(workspace, tokens: tokens)
+        received.withUnsafeMutableBufferPointer { received in
+            fromFirst.withUnsafeMutableBufferPointer { fromFirst in
+                let (received, fromFirst) = (received.rows(of: tokens), fromFirst.rows(of: tokens))
+                workspace.forEach(Array(0..<heads)) { head, scratch in
+                    let columns = head * headWidth..<(head + 1) * headWidth
+                    for span in spans {
+                        let products = HeadProducts(workspace, tokens: tokens, columns: columns, span: span)
+                        for block in Rows.blocks(of: span.count, size: Workspace.queryBlock) {
+                            let rows = span.lowerBound + block.lowerBound..<span.lowerBound + block.upperBound
+                            let scores = scratch.scores(rows.count, span.count)
+                            products.score(rows, into: scores)
+                            RowPass.softmax(scores, causalFrom: isCausal ? block.lowerBound : nil)
+                            products.gather(
+                                scores.readOnly, into: workspace.context(tokens).part(rows: rows, columns: columns),
+                                scratch)
+                            if let received = received?(head) {
+                                RowPass.addColumnSums(of: scores.readOnly, to: received + span.lowerBound)
+                            }
+                            if let fromFirst = fromFirst?(head), rows.lowerBound == 0 {
+                                RowPass.addColumnSums(
+                                    of: MatrixView(scores.base, rows: 1, columns: span.count), to: fromFirst)
+                            }
+                        }
                     }
                 }
             }
         }
-        for span in spans where !received.isEmpty {
-            for token in span { received[token] /= Float(heads * span.count) }
-        }
         var found: AttentionStatistics = [:]
         for statistic in watching {
             switch statistic {
-            case .received: found[statistic] = received
-            case .fromFirst: found[statistic] = fromFirst.map { $0 / Float(heads) }
+            case .received:
+                var means = meanOverHeads(received, tokens)
+                for span in spans { for token in span { means[token] /= Float(span.count) } }
+                found[statistic] = means
+            case .fromFirst: found[statistic] = meanOverHeads(fromFirst, tokens)
             case .valueOfFirst: found[statistic] = likenessToFirst(workspace, tokens: tokens)
             case .valueNorm: found[statistic] = valueNorms(workspace, tokens: tokens)
             }
         }
         return found
+    }
+
+    /// Rounds queries, keys and values where attention runs in bf16.
+    private func round(_ workspace: Workspace, tokens: Int) {
+        let planes = [
+            (Workspace.Rounded.queries, workspace.queries(tokens)), (.keys, workspace.keys(tokens)),
+            (.values, workspace.values(tokens)),
+        ]
+        for (name, plane) in planes {
+            guard let rounded = workspace.rounded(name, tokens) else { return }
+            workspace.forEach(Rows.blocks(of: tokens, size: Workspace.rowsPerPass)) { block, _ in
+                Matrix.round(plane.part(rows: block).readOnly, into: rounded.part(rows: block))
+            }
+        }
+    }
+
+    /// `[tokens]` of `[heads, tokens]`.
+    private func meanOverHeads(_ rows: [Float], _ tokens: Int) -> [Float] {
+        (0..<tokens).map { token in
+            (0..<heads).reduce(Float(0)) { $0 + rows[$1 * tokens + token] } / Float(heads)
+        }
     }
 
     private func likenessToFirst(_ workspace: Workspace, tokens: Int) -> [Float] {
@@ -87,7 +117,7 @@ struct Attention {
             let first = values.part(rows: 0..<1, columns: columns).readOnly
             Matrix.multiply(first, transposed: values.part(columns: columns).readOnly, into: scores)
             RowPass.softmax(scores)
-            sums.addColumnSums(of: scores.readOnly, from: 0)
+            RowPass.addColumnSums(of: scores.readOnly, to: &sums)
         }
         return sums.map { $0 / Float(heads) }
     }
@@ -105,51 +135,53 @@ struct Attention {
     }
 }
 
-/// The two products of one head, with its keys and its values.
-private struct HeadProducts {
-    private let workspace: Workspace
-    private let keys: MatrixView
-    private let values: MatrixView
-    private let precision: Precision
+/// The two products of one head: with its keys, and with its values.
+private enum HeadProducts {
+    case single(queries: MutableMatrixView, keys: MatrixView, values: MatrixView)
+    case rounded(queries: MutableRoundedView, keys: RoundedView, values: RoundedView)
 
-    init(_ workspace: Workspace, tokens: Range<Int>, columns: Range<Int>, _ precision: Precision) {
-        self.workspace = workspace
-        self.precision = precision
-        keys = workspace.keys(tokens.upperBound).part(rows: tokens, columns: columns).readOnly
-        values = workspace.values(tokens.upperBound).part(rows: tokens, columns: columns).readOnly
-        if precision == .bf16 {
-            BrainFloatMatrix.pack(keys, into: workspace.packedKeys)
-            BrainFloatMatrix.pack(transposeOf: values, into: workspace.packedValues)
+    /// Where attention runs in bf16, queries, keys and values must have been rounded.
+    init(_ workspace: Workspace, tokens: Int, columns: Range<Int>, span: Range<Int>) {
+        if let queries = workspace.rounded(.queries, tokens), let keys = workspace.rounded(.keys, tokens),
+            let values = workspace.rounded(.values, tokens)
+        {
+            self = .rounded(
+                queries: queries.part(columns: columns), keys: keys.part(rows: span, columns: columns).readOnly,
+                values: values.part(rows: span, columns: columns).readOnly)
+        } else {
+            self = .single(
+                queries: workspace.queries(tokens).part(columns: columns),
+                keys: workspace.keys(tokens).part(rows: span, columns: columns).readOnly,
+                values: workspace.values(tokens).part(rows: span, columns: columns).readOnly)
         }
     }
 
-    /// `scores = queries * keys^T`.
-    func score(_ queries: MatrixView, into scores: MutableMatrixView) {
-        switch precision {
-        case .f32: Matrix.multiply(queries, transposed: keys, into: scores)
-        case .bf16:
-            BrainFloatMatrix.multiply(
-                queries, packed: workspace.packedKeys, into: scores, adding: false, workspace: workspace.rounded)
+    /// `scores = queries * keys^T` for some rows of queries.
+    func score(_ rows: Range<Int>, into scores: MutableMatrixView) {
+        switch self {
+        case .single(let queries, let keys, _):
+            Matrix.multiply(queries.part(rows: rows).readOnly, transposed: keys, into: scores)
+        case .rounded(let queries, let keys, _):
+            Matrix.multiply(queries.part(rows: rows).readOnly, transposed: keys, into: scores)
         }
     }
 
     /// `context = scores * values`.
-    func gather(_ scores: MatrixView, into context: MutableMatrixView) {
-        switch precision {
-        case .f32: Matrix.multiply(scores, values, into: context)
-        case .bf16:
-            BrainFloatMatrix.multiply(
-                scores, packed: workspace.packedValues, into: context, adding: false, workspace: workspace.rounded)
+    func gather(_ scores: MatrixView, into context: MutableMatrixView, _ scratch: Scratch) {
+        switch self {
+        case .single(_, _, let values): Matrix.multiply(scores, values, into: context)
+        case .rounded(_, _, let values):
+            let rounded = MutableRoundedView(scratch.rounded, rows: scores.rows, columns: scores.columns)
+            Matrix.round(scores, into: rounded)
+            Matrix.multiply(rounded.readOnly, values, into: context)
         }
     }
 }
 
-extension [Float] {
-    /// Adds the sum of each column to the numbers from `first` on; an empty array stays so.
-    fileprivate mutating func addColumnSums(of scores: MatrixView, from first: Int) {
-        guard !isEmpty else { return }
-        withUnsafeMutableBufferPointer { sums in
-            if let base = sums.baseAddress { RowPass.addColumnSums(of: scores, to: base + first) }
-        }
+extension UnsafeMutableBufferPointer<Float> {
+    /// Where each row of `count` numbers begins; nil if there are none.
+    fileprivate func rows(of count: Int) -> ((Int) -> UnsafeMutablePointer<Float>)? {
+        guard !isEmpty, let baseAddress else { return nil }
+        return { baseAddress + $0 * count }
     }
 }

@@ -15,7 +15,7 @@ struct FeedForward: Sendable {
     /// Two products with an activation between, under the names that a family gives them.
     init(
         _ folder: CheckpointFolder, _ first: String, _ second: String, width: Int, inner: Int,
-        _ activation: Activation, _ precision: Precision
+        _ activation: Activation, _ precision: Precision?
     ) throws(TokenReelError) {
         self.activation = activation
         expand = try Linear(folder, first, width, inner, precision)
@@ -28,7 +28,7 @@ struct FeedForward: Sendable {
     /// Source: Shazeer 2020, SwiGLU.
     init(
         gated folder: CheckpointFolder, _ prefix: String, width: Int, inner: Int, _ activation: Activation,
-        _ precision: Precision
+        _ precision: Precision?
     ) throws(TokenReelError) {
         self.activation = activation
         expand = try Linear(folder, "\(prefix)up_proj", width, inner, precision)

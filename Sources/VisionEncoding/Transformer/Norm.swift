@@ -27,6 +27,13 @@ struct Norm: Sendable {
         self.epsilon = epsilon
     }
 
+    /// Normalises every row, on all threads of a run; may run in place.
+    func apply(_ input: MatrixView, into output: MutableMatrixView, _ workspace: Workspace) {
+        workspace.forEach(Rows.blocks(of: input.rows, size: Workspace.rowsPerPass)) { block, _ in
+            apply(input.part(rows: block), into: output.part(rows: block))
+        }
+    }
+
     /// Normalises every row; may run in place.
     func apply(_ input: MatrixView, into output: MutableMatrixView) {
         gain.withUnsafeBufferPointer { gain in

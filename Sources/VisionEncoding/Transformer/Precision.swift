@@ -2,6 +2,6 @@
 public enum Precision: String, Sendable, CaseIterable {
     /// Single precision.
     case f32
-    /// Factors rounded to bf16, about three times as fast on processors with AVX512_BF16; elsewhere ``f32`` is used.
+    /// Factors rounded to bf16: twice as fast on processors with AVX512_BF16, more with AMX; elsewhere ``f32`` is used.
     case bf16
 }

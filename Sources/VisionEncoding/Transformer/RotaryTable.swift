@@ -25,11 +25,16 @@ struct RotaryTable: Sendable {
     }
 
     /// Turns the queries or keys of all heads.
-    func rotate(_ states: MutableMatrixView, heads: Int) {
+    func rotate(_ states: MutableMatrixView, heads: Int, _ workspace: Workspace) {
+        let angles = states.columns / heads / 2
         cosines.withUnsafeBufferPointer { cosines in
             sines.withUnsafeBufferPointer { sines in
                 guard let cosines = cosines.baseAddress, let sines = sines.baseAddress else { return }
-                RowPass.rotate(states, heads: heads, cosines: cosines, sines: sines)
+                workspace.forEach(Rows.blocks(of: states.rows, size: Workspace.rowsPerPass)) { block, _ in
+                    let first = block.lowerBound * angles
+                    RowPass.rotate(
+                        states.part(rows: block), heads: heads, cosines: cosines + first, sines: sines + first)
+                }
             }
         }
     }

@@ -41,13 +41,13 @@ extension Transformer {
     /// SigLIP classes.
     init(
         _ folder: CheckpointFolder, _ prefix: String, _ configuration: TowerConfiguration, layers count: Int,
-        precision: Precision = .f32
+        precision: Precision? = nil
     ) throws(TokenReelError) {
         let (width, inner) = (configuration.width, configuration.innerWidth)
         layers = try (0..<count).map { (index) throws(TokenReelError) in
             let prefix = "\(prefix)encoder.layers.\(index)."
             return TransformerLayer(
-                heads: configuration.heads, precision: precision,
+                heads: configuration.heads,
                 norm1: try Norm(folder, "\(prefix)layer_norm1", configuration),
                 query: try Linear(folder, "\(prefix)self_attn.q_proj", width, width, precision),
                 key: try Linear(folder, "\(prefix)self_attn.k_proj", width, width, precision),
@@ -64,7 +64,6 @@ extension Transformer {
 /// One layer: attention, then a feed-forward layer.
 struct TransformerLayer: Sendable {
     let heads: Int
-    let precision: Precision
     let norm1: Norm
     let query: Linear
     let key: Linear
@@ -79,7 +78,7 @@ struct TransformerLayer: Sendable {
     ) -> AttentionStatistics {
         let states = workspace.states(tokens)
         let normed = workspace.normed(tokens)
-        norm1.apply(states.readOnly, into: normed)
+        norm1.apply(states.readOnly, into: normed, workspace)
         // Scaling the queries scales every score, at a fraction of the cost.
         let headWidth = states.columns / heads
         query.apply(
@@ -88,14 +87,14 @@ struct TransformerLayer: Sendable {
         key.apply(normed.readOnly, into: workspace.keys(tokens), workspace)
         value.apply(normed.readOnly, into: workspace.values(tokens), workspace)
         if let rotation {
-            rotation.rotate(workspace.queries(tokens), heads: heads)
-            rotation.rotate(workspace.keys(tokens), heads: heads)
+            rotation.rotate(workspace.queries(tokens), heads: heads, workspace)
+            rotation.rotate(workspace.keys(tokens), heads: heads, workspace)
         }
-        let statistics = Attention(heads: heads, reach: reach, precision: precision).run(
+        let statistics = Attention(heads: heads, reach: reach).run(
             workspace, tokens: tokens, watching: watching)
         output.add(workspace.context(tokens).readOnly, to: states, workspace)
 
-        norm2.apply(states.readOnly, into: normed)
+        norm2.apply(states.readOnly, into: normed, workspace)
         feedForward.add(normed.readOnly, to: states, workspace)
         return statistics
     }

@@ -20,11 +20,11 @@ import VisionEncoding
         var signals: Set<Signal> { [] }
 
         func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-            try encode([frame], signals: signals)
+            try encode([frame], signals: signals, workers: 1)
         }
 
         /// Each token tells the group's size, its first frame's brightness, and its place.
-        func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+        func encode(_ group: [VideoFrame], signals: Set<Signal>, workers: Int) throws(TokenReelError) -> EncodedFrame {
             for frame in group { try check(frame) }
             return EncodedFrame(
                 tokens: (0..<rows * columns).flatMap {

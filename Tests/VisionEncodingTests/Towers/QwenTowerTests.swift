@@ -182,13 +182,13 @@ private let tolerance: Float = 1e-5
             let grid = try fixture.expected.integers("\(label).grid")
             #expect([2 * fitted.rows, 2 * fitted.columns] == [grid[1], grid[2]] && grid[0] == 2)
             let groups = [Array(frames[..<2]), Array(frames[2...])]
-            let tokens = try groups.flatMap { try fitted.encode($0, signals: []).tokens }
+            let tokens = try groups.flatMap { try fitted.encode($0, signals: [], workers: 1).tokens }
             #expect(deviation(tokens, try fixture.expected.floats("\(label).tokens").array) < tolerance, "\(label)")
             #expect(groups.map(fitted.seconds) == (name.hasPrefix("qwen3") ? [6, 9] : [5, 9]))
         }
-        #expect(throws: TokenReelError.self) { try tower.encode([VideoFrame](), signals: []) }
+        #expect(throws: TokenReelError.self) { try tower.encode([VideoFrame](), signals: [], workers: 1) }
         let frame = try picture(40, 24, shift: 0, at: 0)
-        #expect(throws: TokenReelError.self) { try tower.encode([frame, frame, frame], signals: []) }
+        #expect(throws: TokenReelError.self) { try tower.encode([frame, frame, frame], signals: [], workers: 1) }
         #expect(try tower.query(from: frame).channels == 24)
     }
 
@@ -260,7 +260,7 @@ private let tolerance: Float = 1e-5
     @Test(arguments: names) func bf16StaysCloseToF32(_ name: String) throws {
         let (exact, expected) = try tower(name)
         let (rounded, _) = try tower(name) { $0.precision = .bf16 }
-        guard BrainFloatMatrix.isSupported else {
+        guard PackedMatrix.canRound else {
             #expect(rounded.precision == .f32 && rounded.notices.count == 1 && rounded.name == exact.name)
             return
         }
@@ -270,5 +270,32 @@ private let tolerance: Float = 1e-5
         let apart = deviation(b.tokens, a.tokens)
         #expect(apart < 0.05 && apart > 0)
         for (one, other) in zip(a.deepstack, b.deepstack) { #expect(deviation(other, one) < 0.05) }
+    }
+
+    /// 1,024 patches: several blocks of rows, and windows that the edge cuts.
+    @Test(arguments: names, [Precision.f32, .bf16]) func threadsWithinAGroupNeverChangeAByte(
+        _ name: String, _ precision: Precision
+    ) throws {
+        let (tower, _) = try tower(name) {
+            $0.precision = precision
+            $0.saliency = .received
+        }
+        let fitted = try tower.fitted(to: VideoOutline(width: 131, height: 120, frames: 2))
+        var noise: UInt64 = 9
+        let group = try (0..<2).map { _ in
+            VideoFrame(
+                width: 131, height: 120,
+                pixels: (0..<131 * 120 * 3).map { _ in
+                    noise = noise &* 6_364_136_223_846_793_005 &+ 1
+                    return UInt8(noise >> 56)
+                }, pts: MediaTime(ticks: 0, timeBase: try #require(Rational(1, 1))))
+        }
+        let alone = try fitted.encode(group, signals: fitted.signals, workers: 1)
+        #expect(alone.tokens.count > 128 * fitted.channels && alone.tokens.allSatisfy { $0.isFinite })
+        for workers in [2, 3, 16] {
+            let together = try fitted.encode(group, signals: fitted.signals, workers: workers)
+            let isSame = together.numbers == alone.numbers
+            #expect(isSame, "\(workers) threads")
+        }
     }
 }

@@ -228,7 +228,7 @@ private let tolerance: Float = 1e-5
     @Test(arguments: names) func bf16StaysCloseToF32(_ name: String) throws {
         let (exact, fixture) = try tower(name)
         let (rounded, _) = try tower(name) { $0.precision = .bf16 }
-        guard BrainFloatMatrix.isSupported else {
+        guard PackedMatrix.canRound else {
             #expect(rounded.precision == .f32 && rounded.notices.count == 1 && rounded.name == exact.name)
             return
         }
@@ -284,6 +284,17 @@ private let tolerance: Float = 1e-5
         }
     }
 
+    @Test(arguments: names) func threadsWithinAFrameNeverChangeAByte(_ name: String) throws {
+        let (tower, _) = try tower(name) { $0.saliency = .received }
+        let frame = frame(width: 61, height: 43)
+        let alone = try tower.encode([frame], signals: tower.signals, workers: 1)
+        for workers in [2, 5] {
+            let together = try tower.encode([frame], signals: tower.signals, workers: workers)
+            let isSame = together.numbers == alone.numbers
+            #expect(isSame, "\(workers) threads")
+        }
+    }
+
     @Test func framesOnSeveralThreadsGiveTheSameBytes() async throws {
         let (tower, fixture) = try tower("clip")
         let pixels = try (0..<2).map { try fixture.pixels(frame: $0) }
@@ -305,5 +316,14 @@ private let tolerance: Float = 1e-5
         let query = try tower.query(from: frame(width: 20, height: 50))
         #expect(query.count == 1 && query.channels == tower.channels)
         #expect(throws: TokenReelError.self) { try tower.query(from: frame(width: 0, height: 5)) }
+    }
+}
+
+extension EncodedFrame {
+    /// All there is, in one list.
+    var numbers: [[Float]] {
+        let signals = [saliency, frameFeature, patchEmbeddings].compactMap { $0 }
+        let maps = maps.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap(\.value)
+        return [tokens] + deepstack + signals + maps
     }
 }

@@ -12,7 +12,7 @@ public import TokenCore
 /// ``VideoPreprocessorSettings``. Qwen3-VL's tokens come with the streams of its DeepStack, which its language model
 /// adds to the states of its first layers.
 ///
-/// A group is encoded on the calling thread. Weights are shared by all threads and by the towers that ``fitted(to:)``
+/// Weights are shared by all threads and by the towers that ``fitted(to:)``
 /// gives; each group under way takes a workspace of about `4 n (6 width + 2 inner)` bytes for `n` patches.
 public struct QwenTower: FrameEncoder {
     /// The checkpoint's `model_type`.
@@ -151,8 +151,8 @@ public struct QwenTower: FrameEncoder {
             PatchMerger.innerCount(configuration),
         ]
         let workspaces = WorkspacePool(
-            tokens: grid.count, width: configuration.width, inner: inner.max() ?? 0,
-            headWidth: precision == .bf16 ? configuration.headWidth : 0)
+            WorkspaceShape(
+                tokens: grid.count, width: configuration.width, inner: inner.max() ?? 0, precision: precision))
         return (vision.layout(of: grid), try ImagePreprocessor(frames), workspaces)
     }
 
@@ -177,9 +177,9 @@ public struct QwenTower: FrameEncoder {
     // MARK: Encoding
 
     /// Encodes a group of frames of normalised pixels, each `[3, height, width]`, as the model's processor makes them.
-    package func encode(pixels frames: [[Float]], signals: Set<Signal>) -> EncodedFrame {
+    package func encode(pixels frames: [[Float]], signals: Set<Signal>, workers: Int = 1) -> EncodedFrame {
         let signals = signals.intersection(self.signals)
-        return workspaces.withWorkspace { workspace in
+        return workspaces.withWorkspace(workers: workers) { workspace in
             var streams: [[Float]] = []
             let attention = vision.run(
                 frames, layout, workspace, watching: reading.watched(for: signals)

@@ -12,7 +12,7 @@ extension QwenTower {
     /// Says so where bf16 was asked for and is not to be had.
     public var notices: [String] { options.precision.notices }
 
-    /// Signals that ``encode(_:signals:)-(VideoFrame,_)`` can give; see ``VisionTower/signals`` for what they are.
+    /// Signals that ``encode(_:signals:)`` can give; see ``VisionTower/signals`` for what they are.
     ///
     /// Attention is that of the layer, so where it stays in windows a patch receives it from its window alone.
     public var signals: Set<Signal> {
@@ -43,11 +43,13 @@ extension QwenTower {
 
     /// Encodes one frame as if it was shown for the whole group.
     public func encode(_ frame: VideoFrame, signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        try encode([frame], signals: signals)
+        try encode([frame], signals: signals, workers: 1)
     }
 
     /// Encodes a group; one that is not full repeats its last frame, as the processor does.
-    public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
+    public func encode(
+        _ group: [VideoFrame], signals: Set<Signal>, workers: Int
+    ) throws(TokenReelError) -> EncodedFrame {
         guard 1...framesPerGroup ~= group.count else {
             throw TokenReelError(
                 .invalidArgument, subject: "group for \(name)", found: "\(group.count) frames",
@@ -56,7 +58,7 @@ extension QwenTower {
         for frame in group { try check(frame) }
         let pixels = group.map(preprocessor.pixels)
         let repeats = Array(repeating: pixels[pixels.count - 1], count: framesPerGroup - pixels.count)
-        return encode(pixels: pixels + repeats, signals: signals)
+        return encode(pixels: pixels + repeats, signals: signals, workers: workers)
     }
 
     /// The start of the group for Qwen2.5-VL, whose positions count from there; the mean of its first and last frame

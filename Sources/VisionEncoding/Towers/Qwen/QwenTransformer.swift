@@ -28,7 +28,7 @@ struct QwenTransformer: Sendable {
             bias: isThird
                 ? try folder.weights("\(prefix)patch_embed.proj.bias", shape: [width])
                 : TensorBuffer([Float](repeating: 0, count: width)),
-            configuration.patchInputs, width)
+            configuration.patchInputs, width, .f32)
         positions = isThird ? try PositionTable(folder, "\(prefix)pos_embed.weight", configuration) : nil
         transformer = try Transformer(folder, prefix, configuration, layers: depth, precision: precision)
     }
@@ -57,7 +57,7 @@ struct QwenTransformer: Sendable {
         let states = workspace.states(grid.count)
         let cut = workspace.inner(grid.count, configuration.patchInputs)
         cutPatches(frames, grid, into: cut)
-        embedding.apply(cut.readOnly, into: states)
+        embedding.apply(cut.readOnly, into: states, workspace)
         layout.positions?.withUnsafeBufferPointer { positions in
             Rows.add(positions, scale: 1, to: UnsafeMutableBufferPointer(start: states.base, count: positions.count))
         }
@@ -124,7 +124,7 @@ extension Transformer {
                 Linear(weight: weight, bias: bias, firstRow: part * width, width, width, precision)
             }
             return TransformerLayer(
-                heads: configuration.heads, precision: precision, norm1: try norm("\(prefix)norm1"),
+                heads: configuration.heads, norm1: try norm("\(prefix)norm1"),
                 query: third(0), key: third(1), value: third(2),
                 output: try Linear(folder, "\(prefix)attn.proj", width, width, precision),
                 norm2: try norm("\(prefix)norm2"),
