@@ -127,12 +127,12 @@ struct EncodeCommand: ParsableCommand {
                 "input": .string(input), "output": .string(target.name), "status": .string("done"),
                 "video": encoded.video.map { $0.info.json },
                 "grid": encoded.grid.shape.json,
-                "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
+                "seconds": seconds.json,
                 "decoding": encoded.video.map { $0.statistics.json },
                 "notices": .array(notices.map(JSONValue.string)),
                 "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
             ])
-            return try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(members)).text)
+            return try Console.result(JSONValue.report(members).text)
         }
         var lines = ["\(Console.printable(input)) -> \(Console.printable(target.name))"]
         if let video = encoded.video { lines.append(ReduceText.line("video", ReduceText.describe(video.info))) }
