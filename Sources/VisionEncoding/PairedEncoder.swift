@@ -83,7 +83,7 @@ public struct PairedEncoder: FrameEncoder {
 
     /// Encodes a group with both models; its patch embeddings are the means of those of its frames.
     public func encode(_ group: [VideoFrame], signals: Set<Signal>) throws(TokenReelError) -> EncodedFrame {
-        let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
+        let scaled = try group.map { (frame) throws(TokenReelError) in try main.resized(frame) }
         var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]))
         var sums: [Float] = []
         for frame in group {
@@ -98,7 +98,7 @@ public struct PairedEncoder: FrameEncoder {
 
     /// What the first encoder sees.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        try main.picture(of: main.fitted(frame))
+        try main.picture(of: main.resized(frame))
     }
 
     /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.
