@@ -71,8 +71,8 @@ let package = Package(
         .executableTarget(
             name: "TokenReelCLI",
             dependencies: [
-                "CLibrary", "Essentials", "TokenReel", "TokenCore", "VideoDecoding", "VisionEncoding", "TokenReduction",
-                "TensorOps",
+                "CLibrary", "Essentials", "TokenReel", "TokenCore", "Safetensors", "VideoDecoding", "VisionEncoding",
+                "TokenReduction", "TensorOps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -27,13 +27,8 @@ public struct PrincipalComponents: Sendable {
         values.withUnsafeBufferPointer { for index in $0.indices { sums[index % channels] += Double($0[index]) } }
         let mean = sums.map { Float($0 / Double(max(rows, 1))) }
         let carried = min(count + Self.spare, rows, channels)
-        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-        var axes = (0..<carried * channels).map { _ -> Float in
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state >> 63 == 0 ? 1 : -1
-        }
+        var generator = SplitMix64(state: 0)
+        var axes = (0..<carried * channels).map { _ -> Float in Bool.random(using: &generator) ? 1 : -1 }
         Self.orthonormalize(&axes, channels)
         for _ in 0..<Self.steps {
             let coefficients = Self.coefficients(of: values, mean, axes, channels)

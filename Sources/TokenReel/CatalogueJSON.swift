@@ -5,10 +5,7 @@ extension MethodCatalogue {
     /// A report of some entries: the methods, then what is chosen beside them.
     package static func json(of entries: [CatalogueEntry] = entries) -> JSONValue {
         let (methods, options) = (entries.filter { $0.kind == .method }, entries.filter { $0.kind != .method })
-        let list = JSONValue.members([
-            "methods": .array(methods.map(\.json)), "options": .array(options.map(\.json)),
-        ])
-        return .object(JSONValue.reportHeader + list.members)
+        return .report(["methods": .array(methods.map(\.json)), "options": .array(options.map(\.json))])
     }
 }
 

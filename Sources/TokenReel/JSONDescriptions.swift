@@ -5,10 +5,23 @@ package import VideoDecoding
 // How values of other modules read as JSON, in reports and in files alike.
 
 extension JSONValue {
-    /// How every report starts.
-    package static let reportHeader = JSONValue.members([
-        "schema": .integer(1), "tokenreel": .string(ProductVersion.current),
-    ]).members
+    /// An object that starts as every report does, with `"schema": 1` and who made it.
+    package static func report(_ body: JSONValue) -> JSONValue {
+        members(["schema": .integer(1), "tokenreel": .string(ProductVersion.current)]).joined(with: body)
+    }
+
+    /// The same of its members; those without a value are left out.
+    package static func report(_ body: KeyValuePairs<String, JSONValue?>) -> JSONValue { report(.members(body)) }
+
+    /// The metadata of a file, in order of its keys.
+    package static func metadata(_ metadata: [String: String]) -> JSONValue {
+        .object(metadata.sorted { $0.key < $1.key }.map { Member(key: $0.key, value: .string($0.value)) })
+    }
+}
+
+extension [StageTiming] {
+    /// The seconds of each stage by its name.
+    package var json: JSONValue { .object(map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }) }
 }
 
 extension TokenBudget {
@@ -72,8 +85,7 @@ extension ReductionReport {
             "quality": quality.json,
             "seconds": .members([
                 "total": .number(stages.reduce(seconds) { $0 + $1.seconds }),
-                "stages": .object(
-                    (self.stages + stages).map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
+                "stages": (self.stages + stages).json,
             ]),
             "decoding": statistics.map(\.json), "notices": .array((notices ?? self.notices).map(JSONValue.string)),
             "peak_memory_bytes": .integer(peakMemoryBytes),
@@ -157,9 +169,7 @@ extension CommittedSegment {
             "segment": .integer(id), "first_frame": .integer(frames.lowerBound), "grid": sequence.shape.json,
             "tokens": .members(["in": .integer(tokensIn), "out": .integer(sequence.count)]),
             "queries": .array(queries.map(JSONValue.string)),
-            "seconds": .members([
-                "stages": .object(stages.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) })
-            ]),
+            "seconds": .members(["stages": stages.json]),
         ])
     }
 }

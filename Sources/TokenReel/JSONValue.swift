@@ -28,6 +28,9 @@ package enum JSONValue: Sendable, Equatable {
     /// The members of an object; none of anything else.
     package var members: [Member] { if case .object(let members) = self { members } else { [] } }
 
+    /// An object with the members of this one, then those of another.
+    package func joined(with other: JSONValue) -> JSONValue { .object(members + other.members) }
+
     /// Compact text on one line.
     package var text: String {
         switch self {

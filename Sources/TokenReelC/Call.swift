@@ -15,9 +15,8 @@ func call(_ error: TextPlace, _ work: () throws(TokenReelError) -> Void) -> Int3
         try work()
         return Int32(TOKENREEL_OK)
     } catch let failure {
-        guard case .object(let members) = failure.json else { return failure.code.status }
-        let message = JSONValue.Member(key: "message", value: .string(failure.description))
-        error?.pointee = strdup(JSONValue.object(members + [message]).text)
+        let message = JSONValue.members(["message": .string(failure.description)])
+        error?.pointee = strdup(failure.json.joined(with: message).text)
         return failure.code.status
     }
 }

@@ -45,9 +45,7 @@ final class ReductionResult: @unchecked Sendable {
                     name: strdup(tensor.name), data: tensor.bytes.memory.baseAddress, shape: shape.baseAddress,
                     strides: nil, rank: Int32(tensor.shape.count), dtype: tensor.dtype.headerNumber ?? 0))
         }
-        let strings = file.metadata.sorted { $0.key < $1.key }
-        let members = strings.map { JSONValue.Member(key: $0.key, value: .string($0.value)) }
-        description = strdup(JSONValue.members(["metadata": .object(members), "report": report]).text)
+        description = strdup(JSONValue.members(["metadata": .metadata(file.metadata), "report": report]).text)
     }
 
     deinit {

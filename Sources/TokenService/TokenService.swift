@@ -77,7 +77,7 @@ public struct TokenService: Sendable {
     /// The page where a person drops a video.
     func page() -> Response {
         .text(
-            String(decoding: PackageResources.index_html, as: UTF8.self), "text/html; charset=utf-8",
+            HTMLPage(template: PackageResources.index_html, title: "TokenReel").text, "text/html; charset=utf-8",
             [
                 .contentSecurityPolicy: """
                 default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \

@@ -124,7 +124,7 @@ extension FrameEncoder {
     /// A frame at the size that this encoder needs.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` for a frame without pixels.
-    package func fitted(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
+    package func resized(_ frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
         guard let size = frameSize, size != (frame.width, frame.height), !frame.pixels.isEmpty else {
             try check(frame)
             return frame

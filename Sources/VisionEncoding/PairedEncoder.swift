@@ -85,7 +85,7 @@ public struct PairedEncoder: FrameEncoder {
     public func encode(
         _ group: [VideoFrame], signals: Set<Signal>, workers: Int
     ) throws(TokenReelError) -> EncodedFrame {
-        let scaled = try group.map { (frame) throws(TokenReelError) in try main.fitted(frame) }
+        let scaled = try group.map { (frame) throws(TokenReelError) in try main.resized(frame) }
         var encoded = try main.encode(scaled, signals: signals.subtracting([.patchEmbeddings]), workers: workers)
         var sums: [Float] = []
         for frame in group {
@@ -100,7 +100,7 @@ public struct PairedEncoder: FrameEncoder {
 
     /// What the first encoder sees.
     public func picture(of frame: VideoFrame) throws(TokenReelError) -> VideoFrame {
-        try main.picture(of: main.fitted(frame))
+        try main.picture(of: main.resized(frame))
     }
 
     /// The first encoder's: pictures are compared with its tokens, words with the patch embeddings.

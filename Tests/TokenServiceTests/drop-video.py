@@ -75,10 +75,10 @@ try:
     page = ask("DOM.getDocument", session)["root"]["nodeId"]
     chooser = ask("DOM.querySelector", session, nodeId=page, selector="#file")["nodeId"]
     ask("DOM.setFileInputFiles", session, nodeId=chooser, files=[file])
-    wait("!document.querySelector('#report').hidden || document.querySelector('#state').className == 'failed'", session)
+    wait("!document.querySelector('#report').hidden || document.querySelector('#state').className == 'warn'", session)
     shown = {
         "state": value("document.querySelector('#state').textContent", session),
-        "failed": value("document.querySelector('#state').className == 'failed'", session),
+        "failed": value("document.querySelector('#state').className == 'warn'", session),
         "methods": value("document.querySelectorAll('#method option').length", session),
         "chosen": value("document.querySelector('#method').value", session),
     }

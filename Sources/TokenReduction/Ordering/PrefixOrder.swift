@@ -6,10 +6,9 @@ public import TokenCore
 /// Source: One-D-Piece (arXiv 2501.10064) and FlexTok (arXiv 2502.13967) train tokens whose prefixes suffice. Without
 /// training the same contract is met by greedy facility location: each next token is the one that raises
 /// `coverage(S) = mean over source tokens x of max over s in S of cos(x, s)` the most. Coverage of prefixes never falls,
-/// gains never grow, and every prefix reaches at least 1 - 1/e of the best choice of its length, counted from cosine -1
-/// (Nemhauser, Wolsey & Fisher, 1978). Of equals the token that is read first.
+/// gains never grow, and every prefix reaches at least 1 - 1/e of the best choice of its length, counted from cosine -1.
+/// Of equals the token that is read first.
 ///
-/// Lazy evaluation (Minoux, 1978): since gains never grow, one computed earlier bounds it from above.
 /// Shapes: K outputs against M sources, all or an even sample so that the `[K, M]` cosines fit memory.
 /// Cost: O(K M D) for the cosines, O(K M) for a few passes over them.
 public struct PrefixOrder: Sendable {
@@ -49,82 +48,14 @@ public struct PrefixOrder: Sendable {
                     .update(fromContentsOf: values)
             }
         }
-        (rows, coverage) = Self.greedy(cosines, outputs: count, sources: measured.count)
-    }
-
-    private static func greedy(
-        _ cosines: TensorBuffer<Float>, outputs: Int, sources: Int
-    ) -> (rows: [Int], coverage: [Double]) {
-        var best = [Float](repeating: -1, count: sources)
-        var bounds = GainHeap(
-            (0..<outputs).map { row in
-                (cosines.withRows(row..<row + 1, channels: sources) { gain(of: $0, over: best) }, row)
-            })
+        var location = FacilityLocation(cosines, candidates: count, floor: -1)
         var rows: [Int] = []
         var coverage: [Double] = []
-        while let row = bounds.popMaximum(recomputing: { row in
-            cosines.withRows(row..<row + 1, channels: sources) { gain(of: $0, over: best) }
-        }) {
-            rows.append(row)
-            cosines.withRows(row..<row + 1, channels: sources) { row in
-                for source in 0..<sources { best[source] = max(best[source], row[source]) }
-            }
+        while let next = location.next() {
+            rows.append(next.candidate)
             // Rounding may push the cosine of equal tokens past 1.
-            coverage.append(best.reduce(0.0) { $0 + Double(min($1, 1)) } / Double(sources))
+            coverage.append(location.best.reduce(0.0) { $0 + Double(min($1, 1)) } / Double(measured.count))
         }
-        return (rows, coverage)
-    }
-
-    /// The sum of what each source gains, in eight running sums: every term falls as `best` rises, so the sum does too.
-    private static func gain(of row: UnsafeBufferPointer<Float>, over best: [Float]) -> Float {
-        best.withUnsafeBufferPointer { best in
-            var sums = SIMD8<Float>.zero
-            let whole = row.count / 8 * 8
-            for start in stride(from: 0, to: whole, by: 8) {
-                var values = SIMD8<Float>.zero
-                for lane in 0..<8 { values[lane] = row[start + lane] - best[start + lane] }
-                sums += pointwiseMax(values, .zero)
-            }
-            return (whole..<row.count).reduce(sums.sum()) { $0 + max(row[$1] - best[$1], 0) }
-        }
-    }
-}
-
-/// Rows by an upper bound of their gain, largest first, of equals the lower row.
-private struct GainHeap {
-    private var entries: [(gain: Float, row: Int)]
-
-    init(_ gains: [(Float, Int)]) {
-        entries = gains.sorted { Self.precedes($0, $1) }
-    }
-
-    /// Takes out the row of largest gain, computing gains anew until the first is up to date.
-    mutating func popMaximum(recomputing gain: (Int) -> Float) -> Int? {
-        while let top = entries.first {
-            entries[0].gain = gain(top.row)
-            if entries[0].gain == top.gain { break }
-            sink()
-        }
-        guard let last = entries.popLast() else { return nil }
-        guard let top = entries.first else { return last.row }
-        entries[0] = last
-        sink()
-        return top.row
-    }
-
-    private mutating func sink() {
-        var place = 0
-        while true {
-            let children = [2 * place + 1, 2 * place + 2].filter { $0 < entries.count }
-            guard let child = children.min(by: { Self.precedes(entries[$0], entries[$1]) }),
-                Self.precedes(entries[child], entries[place])
-            else { return }
-            entries.swapAt(place, child)
-            place = child
-        }
-    }
-
-    private static func precedes(_ a: (gain: Float, row: Int), _ b: (gain: Float, row: Int)) -> Bool {
-        a.gain > b.gain || (a.gain == b.gain && a.row < b.row)
+        (self.rows, self.coverage) = (rows, coverage)
     }
 }

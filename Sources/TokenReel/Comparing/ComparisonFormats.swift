@@ -45,9 +45,8 @@ extension Comparison {
     }
 
     package var jsonValue: JSONValue {
-        .members([
-            "schema": .integer(1), "tokenreel": .string(ProductVersion.current), "input": .string(input),
-            "grid": shape.json,
+        .report([
+            "input": .string(input), "grid": shape.json,
             "language_model": .members([
                 "name": .string(languageModel.name), "layers": .integer(languageModel.layers),
                 "width": .integer(languageModel.width), "feed_forward_width": .integer(languageModel.feedForwardWidth),

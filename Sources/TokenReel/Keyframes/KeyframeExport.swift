@@ -54,8 +54,7 @@ extension Pipeline {
         } catch {
             throw input.restated(error)
         }
-        let manifest = JSONValue.members([
-            "schema": .integer(1), "tokenreel": .string(ProductVersion.current),
+        let manifest = JSONValue.report([
             "source": .string(input.source.name), "sha256": reduced.metadata["sha256"].map(JSONValue.string),
             "order": .string("time"), "coverage": .number(selection.coverage), "frames": .array(written),
         ])

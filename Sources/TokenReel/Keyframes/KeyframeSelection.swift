@@ -1,12 +1,13 @@
 internal import TensorOps
 internal import TokenCore
+internal import TokenReduction
 
 /// The few frames that show most of what the tokens of a video stand for.
 ///
 /// Greedy facility location: a frame shows a token as well as the best cosine between it and any token that stands for a
 /// patch of the frame; a set of frames shows it as well as its best frame. Frames are taken one by one, each the one that
 /// raises most the mean over all tokens, weighted by the patches they stand for. That is the measure of coverage, with
-/// frames in place of kept tokens; the greedy choice is within 1 - 1/e of the best (Nemhauser, Wolsey and Fisher 1978).
+/// frames in place of kept tokens; the greedy choice is within 1 - 1/e of the best.
 ///
 /// O(F C N D) for F frames of N tokens and C tokens to show; long videos are sampled evenly, so that both are bounded.
 public struct KeyframeSelection: Sendable {
@@ -37,22 +38,13 @@ public struct KeyframeSelection: Sendable {
         let shape = sequence.shape
         let tokens = Self.sample(sequence.count, Self.mostTokens)
         let frames = Self.sample(shape.frames, Self.mostFrames)
-        let weights = tokens.map { Double(sequence.plan.entries(of: $0).count) }
-        let total = weights.reduce(0, +)
-        let shown = Self.similarities(of: frames, to: tokens, sequence, workers)
-        var best = [Double](repeating: 0, count: tokens.count)
+        let weights = tokens.map { Float(sequence.plan.entries(of: $0).count) }
+        let total = weights.reduce(0) { $0 + Double($1) }
+        let shown = Self.similarities(of: frames, to: tokens, weights, sequence, workers)
+        var location = FacilityLocation(TensorBuffer(shown.flatMap(\.self)), candidates: frames.count, floor: 0)
         var chosen: [(place: Int, gain: Double)] = []
-        while chosen.count < min(count, frames.count) {
-            let gains = shown.map { similarities in
-                tokens.indices.reduce(0.0) {
-                    $0 + max(Double(similarities[$1]) - best[$1], 0) * weights[$1]
-                }
-            }
-            guard let place = gains.indices.max(by: { (gains[$0], $1) < (gains[$1], $0) }),
-                gains[place] > Self.leastGain * total
-            else { break }
-            chosen.append((place, gains[place] / total))
-            for token in best.indices { best[token] = max(best[token], Double(shown[place][token])) }
+        while chosen.count < count, let next = location.next(), Double(next.gain) > Self.leastGain * total {
+            chosen.append((next.candidate, Double(next.gain) / total))
         }
         var standsFor = [[Int]](repeating: [], count: chosen.count)
         for (index, segment) in sequence.segments.enumerated() where !chosen.isEmpty {
@@ -60,7 +52,7 @@ public struct KeyframeSelection: Sendable {
                 let frame = Int(sequence.plan.anchors[tokens[token]]) / max(shape.tokensPerFrame, 1)
                 return segment.start <= frame && frame < segment.end
             }
-            let scores = chosen.map { choice in own.reduce(0.0) { $0 + Double(shown[choice.place][$1]) * weights[$1] } }
+            let scores = chosen.map { choice in own.reduce(0.0) { $0 + Double(shown[choice.place][$1]) } }
             // A segment without a token of its own goes to the frame that is nearest in time.
             let distances = chosen.map { -Double(abs(2 * frames[$0.place] + 1 - segment.start - segment.end)) }
             let by = own.isEmpty ? distances : scores
@@ -78,9 +70,9 @@ public struct KeyframeSelection: Sendable {
         return (0..<taken).map { (2 * $0 + 1) * count / (2 * taken) }
     }
 
-    /// `[frames][tokens]`: how well each frame shows each token, 0 at least.
+    /// `[frames][tokens]`: how well each frame shows each token, 0 at least, times the token's weight.
     private static func similarities(
-        of frames: [Int], to tokens: [Int], _ sequence: TokenSequence, _ workers: Int
+        of frames: [Int], to tokens: [Int], _ weights: [Float], _ sequence: TokenSequence, _ workers: Int
     ) -> [[Float]] {
         let channels = sequence.shape.channels
         let cells = sequence.shape.tokensPerFrame
@@ -97,7 +89,8 @@ public struct KeyframeSelection: Sendable {
                 }
             }
             return tokens.indices.map { row in
-                products[row * present.count..<(row + 1) * present.count].reduce(0) { max($0, min($1, 1)) }
+                weights[row]
+                    * products[row * present.count..<(row + 1) * present.count].reduce(0) { max($0, min($1, 1)) }
             }
         }
     }

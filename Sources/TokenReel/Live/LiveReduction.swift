@@ -72,7 +72,7 @@ public struct LiveReduction: Sendable {
             width: size.width, height: size.height, pixels: [UInt8](repeating: 0, count: size.width * size.height * 3),
             pts: MediaTime(ticks: 0, timeBase: .one))
         var builder = GridBuilder(limits: pipeline.decodeOptions.limits)
-        var waiting = [try frames.encoder.fitted(black)]
+        var waiting = [try frames.encoder.resized(black)]
         try frames.encode(&waiting, into: &builder)
         let grid = try builder.finish(from: frames.encoder)
         _ = try recipe.reduce(grid, pipeline.request(for: [query], about: grid))

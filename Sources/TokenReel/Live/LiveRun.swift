@@ -95,15 +95,15 @@ struct LiveRun {
         arrived.removeFirst(frames.count)
         try fit(to: first.frame)
         let start = ContinuousClock.now
-        var fitted: [VideoFrame] = []
-        for frame in frames { fitted.append(try encoder.encoder.fitted(frame.frame)) }
+        var resized: [VideoFrame] = []
+        for frame in frames { resized.append(try encoder.encoder.resized(frame.frame)) }
         let groups = Rows.blocks(of: frames.count, size: size)
-        let encoded = try encoder.encode(groups: groups.map { Array(fitted[$0]) })
+        let encoded = try encoder.encode(groups: groups.map { Array(resized[$0]) })
         let seconds = (ContinuousClock.now - start) / .seconds(1) / Double(groups.count)
         for (frame, group) in zip(encoded, groups) {
             try append(
                 WaitingFrames.Frame(
-                    frame: frame, seconds: encoder.encoder.seconds(of: Array(fitted[group])),
+                    frame: frame, seconds: encoder.encoder.seconds(of: Array(resized[group])),
                     arrival: frames[group.lowerBound].arrival, encodeSeconds: seconds), receive)
         }
     }

@@ -34,7 +34,7 @@ package final class PushedFrames: LiveFrames {
             throw Self.invalid("a frame at \(seconds) s", "within \(Self.latest) s of 0")
         }
         let pts = MediaTime(ticks: Int64((seconds * Double(timeBase.denominator)).rounded()), timeBase: timeBase)
-        let frame = try encoder.fitted(VideoFrame(width: width, height: height, pixels: pixels, pts: pts))
+        let frame = try encoder.resized(VideoFrame(width: width, height: height, pixels: pixels, pts: pts))
         return try end.withLock { end throws(TokenReelError) in
             guard !end.isClosed else { throw Self.invalid("a frame after the last", "none") }
             if let last = end.last, pts <= last {

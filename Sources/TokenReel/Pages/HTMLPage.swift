@@ -1,16 +1,16 @@
-/// A page that shows some data and needs nothing beside itself: one of the templates in this folder with the shared
-/// style, a title and the data put in their places.
-struct HTMLPage {
+/// A page that needs nothing beside itself: a template with the shared style, a title and perhaps data put in their
+/// places.
+package struct HTMLPage {
     /// The page.
-    let text: String
+    package let text: String
 
     /// - Parameters:
-    ///   - template: Holds `{{title}}`, `{{style}}` and `{{data}}` once each.
+    ///   - template: Holds `{{title}}` and `{{style}}` once each, and `{{data}}` where there are data.
     ///   - data: What the template's script draws; it reads it from the element `data`.
-    init(template: [UInt8], title: String, data: JSONValue) {
+    package init(template: [UInt8], title: String, data: JSONValue? = nil) {
         let parts = [
             "title": Self.escaped(title), "style": Self.string(PackageResources.page_css),
-            "data": Self.embedded(data),
+            "data": data.map(Self.embedded) ?? "",
         ]
         var text = ""
         var rest = Substring(Self.string(template))

@@ -129,11 +129,9 @@ extension TokenGrid {
         try contents(metadata, dtype).write(to: descriptor, cancellation: cancellation)
     }
 
-    private func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
-        var metadata = metadata
-        metadata["format"] = TokenGridFile.fileFormat
-        metadata["version"] = ProductVersion.current
-        var file = SafetensorsWriter(metadata: metadata)
+    /// The file before it is written.
+    package func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
+        var file = SafetensorsWriter(format: TokenGridFile.fileFormat, metadata: metadata)
         let cells = [shape.frames, shape.rows, shape.columns]
         file.add("tokens", shape: cells + [shape.channels], floats: values, as: dtype.stored)
         file.add("frame_times", shape: [shape.frames], frameTimes)

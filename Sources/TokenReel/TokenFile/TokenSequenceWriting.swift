@@ -36,17 +36,12 @@ extension TokenSequence {
 
     /// The file before it is written.
     package func contents(_ metadata: [String: String], _ dtype: TokenDType) -> SafetensorsWriter {
-        var metadata = metadata
-        metadata["format"] = Self.fileFormat
-        metadata["version"] = ProductVersion.current
-        metadata.merge(rotaryPositions?.metadata ?? [:]) { _, own in own }
-        if let quantized {
-            metadata["quantization"] = quantized.quantization.description
-            metadata["channels"] = "\(shape.channels)"
-        }
-        var file = SafetensorsWriter(metadata: metadata)
+        var file = SafetensorsWriter(format: Self.fileFormat, metadata: metadata)
+        file.metadata.merge(rotaryPositions?.metadata ?? [:]) { _, own in own }
         let grid = [shape.frames, shape.rows, shape.columns]
         if let quantized {
+            file.metadata["quantization"] = quantized.quantization.description
+            file.metadata["channels"] = "\(shape.channels)"
             quantized.write(to: &file)
         } else {
             file.add("tokens", shape: [count, shape.channels], floats: tokens, as: dtype.stored)
@@ -85,6 +80,13 @@ extension TokenSequence {
         tokens.withUnsafeBufferPointer { numbers in
             numbers.reduce(0) { $0 + ($1.isFinite && !Float16($1).isFinite ? 1 : 0) }
         }
+    }
+}
+
+extension SafetensorsWriter {
+    /// Starts a file of tokens, which says what it is and which version wrote it.
+    init(format: String, metadata: [String: String]) {
+        self.init(metadata: metadata.merging(["format": format, "version": ProductVersion.current]) { _, own in own })
     }
 }
 

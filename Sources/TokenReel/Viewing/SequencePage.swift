@@ -31,9 +31,8 @@ extension TokenSequenceFile {
         let (width, height) = size ?? (sequence.shape.columns * 32, sequence.shape.rows * 32)
         let area = view.area(width: Double(width), height: Double(height))
         let owners = sequence.plan.owners
-        let data = JSONValue.members([
-            "schema": .integer(1), "tokenreel": .string(ProductVersion.current), "title": .string(title),
-            "notices": .array(notices.map(JSONValue.string)), "grid": sequence.shape.json,
+        let data = JSONValue.report([
+            "title": .string(title), "notices": .array(notices.map(JSONValue.string)), "grid": sequence.shape.json,
             "picture": .members(["width": .integer(width), "height": .integer(height)]),
             // The part of the picture that the grid covers: left, top, width and height as shares.
             "view": .array([
@@ -47,8 +46,7 @@ extension TokenSequenceFile {
             "code_colours": .array((0..<sequence.codebookSize).map { .string(Palette.category($0).hex) }),
             "heat": .array((0...16).map { .string(Palette.heat(Double($0) / 16).hex) }),
             "frames": .array(frames.map { describe($0, files[$0], owners) }),
-            "metadata": .object(
-                metadata.sorted { $0.key < $1.key }.map { JSONValue.Member(key: $0.key, value: .string($0.value)) }),
+            "metadata": .metadata(metadata),
         ])
         return HTMLPage(template: PackageResources.sequence_html, title: title, data: data).text
     }

@@ -1,5 +1,6 @@
 internal import CLibrary
 internal import Essentials
+internal import Safetensors
 internal import TokenCore
 internal import TokenReel
 
@@ -56,6 +57,28 @@ enum OutputTarget: Sendable, Equatable {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw TokenReelError(.inputOutput, subject: folder, found: "the folder can't be made: \(error)")
+        }
+    }
+
+    /// Writes a file of tokens.
+    ///
+    /// - Throws: ``TokenReelError/Code/inputOutput``, ``TokenReelError/Code/outputClosed``,
+    ///   ``TokenReelError/Code/cancelled``.
+    func write(_ file: SafetensorsWriter, cancellation: Cancellation?) throws(TokenReelError) {
+        switch self {
+        case .standardOutput: try file.write(to: STDOUT_FILENO, cancellation: cancellation)
+        case .file(let path): try file.write(to: path, cancellation: cancellation)
+        }
+    }
+
+    /// Tells what was written; where the tokens themselves go to standard output, that is talk.
+    ///
+    /// - Throws: ``TokenReelError/Code/outputClosed`` if nobody reads it.
+    func tell(_ text: String, _ console: Console) throws(TokenReelError) {
+        if self == .standardOutput {
+            console.say(text)
+        } else if console.verbosity != .quiet {
+            try Console.result(text)
         }
     }
 

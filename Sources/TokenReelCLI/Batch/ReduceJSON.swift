@@ -9,7 +9,7 @@ internal import VideoDecoding
 enum ReduceJSON {
     /// The object of one input; for several, an object with `results` and `summary`.
     static func report(_ outcomes: [ReduceJob.Outcome]) -> JSONValue {
-        if outcomes.count == 1 { return .object(header + members(outcomes[0])) }
+        if outcomes.count == 1 { return .report(describe(outcomes[0])) }
         func count(_ status: ReduceJob.Outcome.Status) -> JSONValue {
             .integer(outcomes.count { $0.status == status })
         }
@@ -20,16 +20,11 @@ enum ReduceJSON {
             "tokens_in": .integer(reports.reduce(0) { $0 + $1.tokensIn }),
             "tokens_out": .integer(reports.reduce(0) { $0 + $1.tokensOut }),
         ])
-        let results = JSONValue.array(outcomes.map { .object(members($0)) })
-        return .object(header + object(.members(["results": results, "summary": summary])))
+        let results = JSONValue.array(outcomes.map { describe($0) })
+        return .report(["results": results, "summary": summary])
     }
 
-    /// How every object starts.
-    static let header = JSONValue.reportHeader
-
-    static func object(_ value: JSONValue) -> [JSONValue.Member] { value.members }
-
-    private static func members(_ outcome: ReduceJob.Outcome) -> [JSONValue.Member] {
+    private static func describe(_ outcome: ReduceJob.Outcome) -> JSONValue {
         let start = JSONValue.members([
             "input": .string(inputName(outcome.input)), "output": .string(outcome.output.name),
             "status": .string(outcome.status.rawValue),
@@ -46,7 +41,7 @@ enum ReduceJSON {
             } else {
                 .object([])
             }
-        return object(start) + object(rest)
+        return start.joined(with: rest)
     }
 
     private static func describe(_ forecast: Forecast) -> JSONValue {

@@ -75,15 +75,8 @@ struct ReduceJob: Sendable {
             outcome.keyframes = try pipeline.exportKeyframes(
                 of: reduced, from: opened, to: keyframes.folder, atMost: keyframes.count)
         }
-        switch output {
-        case .standardOutput:
-            try reduced.sequence.write(
-                to: 1, metadata: reduced.metadata, dtype: dtype, cancellation: cancellation)
-        case .file(let path):
-            if createsFolder { try output.createFolder() }
-            try reduced.sequence.write(
-                to: path, metadata: reduced.metadata, dtype: dtype, cancellation: cancellation)
-        }
+        if createsFolder { try output.createFolder() }
+        try output.write(reduced.sequence.contents(reduced.metadata, dtype), cancellation: cancellation)
         outcome.writeSeconds = (ContinuousClock.now - start) / .seconds(1)
         return outcome
     }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
@@ -57,8 +56,7 @@ struct CompareCommand: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
-    @Option(help: "Threads; never changes a result. (default: all cores)")
-    var threads: Int?
+    @OptionGroup var threads: ThreadOptions
 
     @Flag(help: "Report as JSON on standard output.")
     var json = false
@@ -78,9 +76,6 @@ struct CompareCommand: ParsableCommand {
     mutating func validate() throws {
         guard !(json && csv) else { throw ValidationError("Give only one of --json and --csv.") }
         guard keep == nil || tokens == nil else { throw ValidationError("Give only one of --keep and --tokens.") }
-        if let threads, !(1...1024 ~= threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
-        }
     }
 
     func run() throws {
@@ -103,8 +98,7 @@ struct CompareCommand: ParsableCommand {
     }
 
     private func compare(_ source: InputSource) throws(TokenReelError) -> Comparison {
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        var pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
+        var pipeline = try sampling.pipeline(model, limits, threads: threads.count())
         pipeline.request.allowSubstitute = allowSubstitute
         try query.apply(to: &pipeline, model)
         let opened = try OpenInput(source, limits: limits.limits, cancellation: Interruption.cancellation)

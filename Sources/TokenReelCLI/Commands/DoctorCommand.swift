@@ -30,7 +30,7 @@ struct DoctorCommand: ParsableCommand {
                             ])
                         }), "passed": .boolean(passed),
                 ])
-                try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(report)).text)
+                try Console.result(JSONValue.report(report).text)
             } else {
                 let width = (facts.map(\.0.count).max() ?? 0) + 2
                 for (name, value) in facts {

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
@@ -22,9 +21,7 @@ struct EncodeCommand: ParsableCommand {
     @Argument(help: "A video, an address, or -.")
     var input: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
-    var output: String?
-
+    @OptionGroup var output: OutputOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
@@ -42,44 +39,21 @@ struct EncodeCommand: ParsableCommand {
             "Write blocks of this many tokens a side as one long token each, without loss.", valueName: "side"))
     var shuffle: Int?
 
-    @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
-    var sourceName: String?
-
-    @Option(help: "Threads of the decoder; never changes a result. (default: all cores)")
-    var threads: Int?
-
-    @Flag(help: "Replace an output that is not a token file.")
-    var overwrite = false
-
-    @Flag(help: "Report as JSON on standard output.")
-    var json = false
-
+    @OptionGroup var threads: ThreadOptions
     @OptionGroup(title: "Limits") var limits: LimitOptions
     @OptionGroup(title: "Talk") var talk: TalkOptions
-
-    mutating func validate() throws {
-        guard !(json && output == "-") else {
-            throw ValidationError("--json and the tokens of -o - both want standard output; write one to a file.")
-        }
-        if let threads, !(1...1024 ~= threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
-        }
-    }
 
     func run() throws {
         let console = talk.console
         try console.ending { () throws(TokenReelError) in
-            let cores = ProcessInfo.processInfo.activeProcessorCount
-            var pipeline = try sampling.pipeline(model, limits, threads: threads ?? cores)
+            var pipeline = try sampling.pipeline(model, limits, threads: threads.count())
             if let signals { pipeline.signals = try signals.among(pipeline.availableSignals) }
             let source = InputSource(argument: input)
-            let target =
-                output.map(OutputTarget.init(argument:))
-                ?? OutputNames.targets(for: [BatchInput(source: source)], in: nil)[0]
-            try target.check(against: [source], mayOverwrite: overwrite)
+            let target = output.target ?? OutputNames.targets(for: [BatchInput(source: source)], in: nil)[0]
+            try target.check(against: [source], mayOverwrite: output.overwrite)
             let layout = try makeLayout(for: pipeline.encoder)
             let opened = try OpenInput(
-                source, name: sourceName, limits: limits.limits, cancellation: Interruption.cancellation)
+                source, name: output.sourceName, limits: limits.limits, cancellation: Interruption.cancellation)
             guard !opened.isGrid else {
                 throw TokenReelError(
                     .unsupportedInput, subject: input, found: "a token grid already", allowed: "a video")
@@ -89,7 +63,8 @@ struct EncodeCommand: ParsableCommand {
             progress.finish()
             var metadata = try pipeline.gridProvenance(of: opened, encoded)
             metadata["space_to_depth"] = layout.map { "\($0.side)" }
-            try write(layout.map(encoded.grid.stacked) ?? encoded.grid, metadata, to: target)
+            let grid = try layout.map(encoded.grid.stacked) ?? encoded.grid
+            try target.write(grid.contents(metadata, dtype), cancellation: Interruption.cancellation)
             let notices = pipeline.encoder.notices + (encoded.video?.statistics.notices ?? [])
             try tell(encoded, notices, target, console)
             return .success
@@ -106,33 +81,21 @@ struct EncodeCommand: ParsableCommand {
         return layout
     }
 
-    private func write(
-        _ grid: TokenGrid, _ metadata: [String: String], to target: OutputTarget
-    ) throws(TokenReelError) {
-        let cancellation = Interruption.cancellation
-        switch target {
-        case .standardOutput:
-            try grid.write(to: 1, metadata: metadata, dtype: dtype, cancellation: cancellation)
-        case .file(let path):
-            try grid.write(to: path, metadata: metadata, dtype: dtype, cancellation: cancellation)
-        }
-    }
-
     private func tell(
         _ encoded: EncodedInput, _ notices: [String], _ target: OutputTarget, _ console: Console
     ) throws(TokenReelError) {
         let seconds = encoded.video?.stages ?? []
-        if json {
+        if output.json {
             let members = JSONValue.members([
                 "input": .string(input), "output": .string(target.name), "status": .string("done"),
                 "video": encoded.video.map { $0.info.json },
                 "grid": encoded.grid.shape.json,
-                "seconds": .object(seconds.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
+                "seconds": seconds.json,
                 "decoding": encoded.video.map { $0.statistics.json },
                 "notices": .array(notices.map(JSONValue.string)),
                 "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
             ])
-            return try Console.result(JSONValue.object(ReduceJSON.header + ReduceJSON.object(members)).text)
+            return try Console.result(JSONValue.report(members).text)
         }
         var lines = ["\(Console.printable(input)) -> \(Console.printable(target.name))"]
         if let video = encoded.video { lines.append(ReduceText.line("video", ReduceText.describe(video.info))) }
@@ -143,11 +106,6 @@ struct EncodeCommand: ParsableCommand {
         for notice in notices {
             lines.append(ReduceText.line("note", Console.printable(notice)))
         }
-        let text = lines.joined(separator: "\n")
-        if target == .standardOutput {
-            console.say(text)
-        } else if console.verbosity != .quiet {
-            try Console.result(text)
-        }
+        try target.tell(lines.joined(separator: "\n"), console)
     }
 }

@@ -59,9 +59,9 @@ struct InspectCommand: ParsableCommand {
             let opened = try TokenFile.open(file)
             try draw(opened, console)
             if json {
-                try Console.result(JSONValue.object(ReduceJSON.header + opened.facts).text)
+                try Console.result(JSONValue.report(opened.facts).text)
             } else if console.verbosity != .quiet {
-                try Console.result(Self.text(opened.facts))
+                try Console.result(Self.text(opened.facts.members))
             }
             return .success
         }
@@ -124,61 +124,54 @@ private enum TokenFile {
         return .grid(try TokenGridFile(path: path))
     }
 
-    var facts: [JSONValue.Member] {
+    var facts: JSONValue {
         switch self {
         case .sequence(let file): Self.facts(of: file)
         case .grid(let file): Self.facts(of: file)
         }
     }
 
-    private static func facts(of file: TokenSequenceFile) -> [JSONValue.Member] {
+    private static func facts(of file: TokenSequenceFile) -> JSONValue {
         let sequence = file.sequence
         let owned = sequence.plan.owners.count { $0 >= 0 }
         let sources = sequence.plan.sourceCount
-        return ReduceJSON.object(
-            .members([
-                "kind": .string("tokens"), "tokens": .integer(sequence.count),
-                "channels": .integer(sequence.shape.channels), "dtype": .string(file.dtype.rawValue),
-                "source_tokens": .integer(sources),
-                "ratio": .number(sources == 0 ? 0 : Double(sequence.count) / Double(sources)),
-                "represented": .number(sources == 0 ? 0 : Double(owned) / Double(sources)),
-                "disjoint": .boolean(sequence.plan.isDisjoint), "grid": sequence.shape.json,
-                "first_time": sequence.frameTimes.first.map(JSONValue.number) ?? .null,
-                "last_time": sequence.frameTimes.last.map(JSONValue.number) ?? .null,
-                "segments": .integer(sequence.segments.count),
-                "largest_size": .integer(Int(sequence.plan.sizes.max() ?? 0)),
-                "codebook": sequence.codebook == nil ? .null : .integer(sequence.codebookSize),
-                "hash": sequence.codebook.map { codebook in
-                    HashFigures(
-                        codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
-                        shape: sequence.shape, frameTimes: sequence.frameTimes
-                    ).json
-                },
-                "quantization": sequence.quantized.map { .string($0.quantization.description) },
-                "bits_per_value": sequence.quantized.map { .number($0.bitsPerValue) },
-                "order": .string((sequence.isRanked ? TokenOrder.prefix : .reading).rawValue),
-                "relevance": .boolean(sequence.relevance != nil), "metadata": describe(file.metadata),
-            ]))
+        return .members([
+            "kind": .string("tokens"), "tokens": .integer(sequence.count),
+            "channels": .integer(sequence.shape.channels), "dtype": .string(file.dtype.rawValue),
+            "source_tokens": .integer(sources),
+            "ratio": .number(sources == 0 ? 0 : Double(sequence.count) / Double(sources)),
+            "represented": .number(sources == 0 ? 0 : Double(owned) / Double(sources)),
+            "disjoint": .boolean(sequence.plan.isDisjoint), "grid": sequence.shape.json,
+            "first_time": sequence.frameTimes.first.map(JSONValue.number) ?? .null,
+            "last_time": sequence.frameTimes.last.map(JSONValue.number) ?? .null,
+            "segments": .integer(sequence.segments.count),
+            "largest_size": .integer(Int(sequence.plan.sizes.max() ?? 0)),
+            "codebook": sequence.codebook == nil ? .null : .integer(sequence.codebookSize),
+            "hash": sequence.codebook.map { codebook in
+                HashFigures(
+                    codes: sequence.codes ?? [], codebook: codebook, levels: sequence.levels,
+                    shape: sequence.shape, frameTimes: sequence.frameTimes
+                ).json
+            },
+            "quantization": sequence.quantized.map { .string($0.quantization.description) },
+            "bits_per_value": sequence.quantized.map { .number($0.bitsPerValue) },
+            "order": .string((sequence.isRanked ? TokenOrder.prefix : .reading).rawValue),
+            "relevance": .boolean(sequence.relevance != nil), "metadata": .metadata(file.metadata),
+        ])
     }
 
-    private static func facts(of file: TokenGridFile) -> [JSONValue.Member] {
+    private static func facts(of file: TokenGridFile) -> JSONValue {
         let grid = file.grid
-        return ReduceJSON.object(
-            .members([
-                "kind": .string("grid"), "tokens": .integer(grid.shape.tokenCount),
-                "grid": grid.shape.json,
-                "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
-                "last_time": grid.frameTimes.last.map(JSONValue.number) ?? .null,
-                "saliency": .boolean(grid.saliency != nil), "frame_features": .boolean(grid.frameFeatures != nil),
-                "query": file.query.map { .integer($0.count) } ?? .null,
-                "finite": .boolean(
-                    grid.values.withUnsafeBufferPointer { $0.allSatisfy(\.isFinite) }),
-                "metadata": describe(file.metadata),
-            ]))
-    }
-
-    private static func describe(_ metadata: [String: String]) -> JSONValue {
-        .object(
-            metadata.sorted { $0.key < $1.key }.map { JSONValue.Member(key: $0.key, value: .string($0.value)) })
+        return .members([
+            "kind": .string("grid"), "tokens": .integer(grid.shape.tokenCount),
+            "grid": grid.shape.json,
+            "first_time": grid.frameTimes.first.map(JSONValue.number) ?? .null,
+            "last_time": grid.frameTimes.last.map(JSONValue.number) ?? .null,
+            "saliency": .boolean(grid.saliency != nil), "frame_features": .boolean(grid.frameFeatures != nil),
+            "query": file.query.map { .integer($0.count) } ?? .null,
+            "finite": .boolean(
+                grid.values.withUnsafeBufferPointer { $0.allSatisfy(\.isFinite) }),
+            "metadata": .metadata(file.metadata),
+        ])
     }
 }

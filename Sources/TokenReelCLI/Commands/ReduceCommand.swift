@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
@@ -16,8 +15,7 @@ struct ReduceCommand: ParsableCommand {
     @Argument(help: "Videos, folders, addresses, token grids, or -.")
     var inputs: [String]
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write, or - for standard output.", valueName: "file"))
-    var output: String?
+    @OptionGroup var output: OutputOptions
 
     @Option(help: ArgumentHelp("The folder for the results of several inputs.", valueName: "folder"))
     var outDir: String?
@@ -46,46 +44,32 @@ struct ReduceCommand: ParsableCommand {
         help: ArgumentHelp("The same with at most that many seconds of video at a time.", valueName: "seconds"))
     var maxLatency: Double?
 
-    @Option(help: ArgumentHelp("The name to write into the file as its source.", valueName: "name"))
-    var sourceName: String?
-
     @Option(help: "Inputs to work on at the same time.")
     var jobs = 1
 
-    @Option(help: "Threads for each input; never changes a result. (default: the cores there are, divided by jobs)")
-    var threads: Int?
+    @OptionGroup var threads: ThreadOptions
 
     @Flag(help: "Skip inputs whose result is there, whole, and made the same way from the same bytes.")
     var resume = false
 
-    @Flag(help: "Replace an output that is not a token file.")
-    var overwrite = false
-
     @Flag(help: "Say what would be done, and stop.")
     var dryRun = false
-
-    @Flag(help: "Report as JSON on standard output.")
-    var json = false
 
     @OptionGroup(title: "Limits") var limits: LimitOptions
     @OptionGroup(title: "Talk") var talk: TalkOptions
 
     mutating func validate() throws {
-        guard output == nil || outDir == nil else { throw ValidationError("Give only one of --output and --out-dir.") }
-        guard !(json && output == "-") else {
-            throw ValidationError("--json and the tokens of -o - both want standard output; write one to a file.")
+        guard output.path == nil || outDir == nil else {
+            throw ValidationError("Give only one of --output and --out-dir.")
         }
         guard 1...1024 ~= jobs else { throw ValidationError("--jobs must be 1 to 1024, not \(jobs).") }
-        if let threads, !(1...1024 ~= threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
-        }
         guard maxFramesOut == nil || framesOut != nil else {
             throw ValidationError("--max-frames-out limits --frames-out; name a folder with that.")
         }
         if let maxFramesOut, maxFramesOut < 1 {
             throw ValidationError("--max-frames-out must be 1 or more, not \(maxFramesOut).")
         }
-        guard sourceName == nil || inputs.count == 1 else {
+        guard output.sourceName == nil || inputs.count == 1 else {
             throw ValidationError("--source-name names one input, not \(inputs.count).")
         }
     }
@@ -95,7 +79,7 @@ struct ReduceCommand: ParsableCommand {
         try console.ending { () throws(TokenReelError) in
             let batch = try makeBatch()
             let outcomes = batch.run { outcome in tell(outcome, console) }
-            if json {
+            if output.json {
                 try Console.result(ReduceJSON.report(outcomes).text)
             } else if outcomes.count > 1 {
                 console.say(ReduceText.summary(outcomes))
@@ -106,28 +90,27 @@ struct ReduceCommand: ParsableCommand {
 
     private func makeBatch() throws(TokenReelError) -> ReduceBatch {
         let inputs = try InputList.expand(inputs)
-        guard output == nil || inputs.count == 1 else {
+        guard output.path == nil || inputs.count == 1 else {
             throw TokenReelError(
                 .invalidArgument, subject: "--output", found: "one file for \(inputs.count) inputs",
                 remedy: "name a folder with --out-dir")
         }
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        var pipeline = try sampling.pipeline(model, limits, threads: threads ?? max(1, cores / min(jobs, inputs.count)))
+        var pipeline = try sampling.pipeline(model, limits, threads: threads.count(for: min(jobs, inputs.count)))
         try storage.apply(to: &pipeline)
         if window != nil || maxLatency != nil {
             pipeline.window = StreamWindow(frames: window ?? StreamWindow().frames, seconds: maxLatency)
         }
         try method.apply(to: &pipeline, model)
         let folder = try checkedFolder()
-        let targets =
-            output.map { [OutputTarget(argument: $0)] } ?? OutputNames.targets(for: inputs, in: folder)
-        for target in targets { try target.check(against: inputs.map(\.source), mayOverwrite: overwrite) }
+        let targets = output.target.map { [$0] } ?? OutputNames.targets(for: inputs, in: folder)
+        for target in targets { try target.check(against: inputs.map(\.source), mayOverwrite: output.overwrite) }
         let keyframes = keyframeFolders(for: inputs)
         return ReduceBatch(
             jobs: zip(inputs, targets).enumerated().map { index, job in
                 ReduceJob(
-                    pipeline: pipeline, input: job.0, output: job.1, dtype: storage.dtype, sourceName: sourceName,
-                    keyframes: keyframes?[index], createsFolder: outDir != nil, resumes: resume, isDryRun: dryRun)
+                    pipeline: pipeline, input: job.0, output: job.1, dtype: storage.dtype,
+                    sourceName: output.sourceName, keyframes: keyframes?[index], createsFolder: outDir != nil,
+                    resumes: resume, isDryRun: dryRun)
             }, simultaneous: jobs,
             progress: ProgressDisplay(isShown: talk.showsProgress, total: inputs.count))
     }
@@ -149,13 +132,8 @@ struct ReduceCommand: ParsableCommand {
 
     private func tell(_ outcome: ReduceJob.Outcome, _ console: Console) {
         if let error = outcome.error { console.report(error) }
-        guard !json else { return }
+        guard !output.json else { return }
         guard let text = ReduceText.outcome(outcome, verbosity: console.verbosity) else { return }
-        // Where the tokens themselves go to standard output, the summary is talk.
-        if outcome.output == .standardOutput {
-            console.say(text)
-        } else if console.verbosity != .quiet {
-            try? Console.result(text)
-        }
+        try? outcome.output.tell(text, console)
     }
 }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import CLibrary
-internal import Essentials
 internal import TokenCore
 internal import TokenReduction
 internal import TokenReel
@@ -31,15 +30,10 @@ struct StreamCommand: ParsableCommand {
     @OptionGroup(title: "Sampling") var frame: FrameOptions
     @OptionGroup(title: "Storage") var storage: StorageOptions
 
-    @Option(help: "Threads for each source; never changes a result. (default: the cores there are, divided by sources)")
-    var threads: Int?
-
+    @OptionGroup var threads: ThreadOptions
     @OptionGroup(title: "Talk") var talk: TalkOptions
 
     mutating func validate() throws {
-        if let threads, !(1...1024 ~= threads) {
-            throw ValidationError("--threads must be 1 to 1024, not \(threads).")
-        }
         guard sources.count == 1 || output.output == nil else {
             throw ValidationError("-o - takes the segments of one source; name a folder with --out-dir.")
         }
@@ -68,8 +62,7 @@ struct StreamCommand: ParsableCommand {
 
     private func makeRuns(_ records: RecordOutput, _ console: Console) throws(TokenReelError) -> [StreamRun] {
         if output.output != nil { try OutputTarget.standardOutput.check(against: [], mayOverwrite: false) }
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        var pipeline = try frame.pipeline(model, threads: threads ?? max(1, cores / sources.count))
+        var pipeline = try frame.pipeline(model, threads: threads.count(for: sources.count))
         if let maxPixels = receiving.maxPixels { pipeline.decodeOptions.limits.pixelsPerFrame = maxPixels }
         try storage.apply(to: &pipeline)
         try method.apply(to: &pipeline, model)

@@ -14,8 +14,7 @@ final class RecordOutput: Sendable {
     /// Writes a line of a type, about one stream or all; once one could not be written, none is.
     func write(_ type: String, of stream: String? = nil, _ members: JSONValue) {
         let start = JSONValue.members(["type": .string(type), "stream": stream.map(JSONValue.string)])
-        let record = JSONValue.object(
-            ReduceJSON.object(start) + ReduceJSON.object(members).filter { $0.key != "type" })
+        let record = start.joined(with: .object(members.members.filter { $0.key != "type" }))
         let line = Array((record.text + "\n").utf8)
         turn.withLock { _ in
             guard failure == nil else { return }

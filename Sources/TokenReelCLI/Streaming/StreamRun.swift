@@ -93,9 +93,9 @@ final class StreamRun: Sendable {
         let waits = figures.withLock { $0.written(segment, record) }
         let timing = JSONValue.members([
             "latency": .members(["first": .number(waits.upperBound), "last": .number(waits.lowerBound)]),
-            "seconds": .object(segment.stages.map { JSONValue.Member(key: $0.stage, value: .number($0.seconds)) }),
+            "seconds": segment.stages.json,
         ])
-        records.write("segment", of: name, .object(ReduceJSON.object(record.json) + ReduceJSON.object(timing)))
+        records.write("segment", of: name, record.json.joined(with: timing))
         let stages = segment.stages.map { "\($0.stage) \(Figures.fixed($0.seconds, 3))" }.joined(separator: ", ")
         console.detail("\(Console.printable(name)): segment \(record.id), seconds: \(stages)")
     }

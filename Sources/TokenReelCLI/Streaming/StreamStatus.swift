@@ -8,15 +8,12 @@ internal import VideoDecoding
 enum StreamStatus {
     /// The figures of this process and its streams.
     static func json(of runs: [StreamRun]) -> JSONValue {
-        .object(
-            ReduceJSON.header
-                + ReduceJSON.object(
-                    .members([
-                        "pid": .integer(Int(getpid())), "time": .number(WallClock.seconds(at: .now)),
-                        "memory_bytes": ProcessMemory.currentBytes.map(JSONValue.integer),
-                        "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
-                        "streams": .array(runs.map(\.status)),
-                    ])))
+        .report([
+            "pid": .integer(Int(getpid())), "time": .number(WallClock.seconds(at: .now)),
+            "memory_bytes": ProcessMemory.currentBytes.map(JSONValue.integer),
+            "peak_memory_bytes": .integer(ProcessMemory.peakBytes),
+            "streams": .array(runs.map(\.status)),
+        ])
     }
 }
 

@@ -118,6 +118,6 @@ final class Job: Sendable {
         case .failed(let problem): members = ["problem": problem.json(request: nil)]
         }
         let start = JSONValue.members(["id": .string(id), "state": .string(phase.name)])
-        return .object(start.members + JSONValue.members(members).members)
+        return start.joined(with: .members(members))
     }
 }

@@ -70,18 +70,16 @@ struct TokenLines: Sendable, Sequence {
     }
 
     private var header: JSONValue {
-        .members([
-            "schema": .integer(1), "tokenreel": .string(ProductVersion.current), "grid": tokens.sequence.shape.json,
-            "tokens": .integer(tokens.sequence.count), "channels": .integer(tokens.sequence.shape.channels),
+        .report([
+            "grid": tokens.sequence.shape.json, "tokens": .integer(tokens.sequence.count),
+            "channels": .integer(tokens.sequence.shape.channels),
             "segments": .array(tokens.sequence.segments.map { .array([.integer($0.start), .integer($0.end)]) }),
             "frame_times": .array(tokens.sequence.frameTimes.map(JSONValue.number)),
-            "metadata": .object(
-                tokens.metadata.sorted { $0.key < $1.key }
-                    .map { JSONValue.Member(key: $0.key, value: .string($0.value)) }),
+            "metadata": .metadata(tokens.metadata),
         ])
     }
 
     private func line(_ type: String, _ value: JSONValue) -> String {
-        JSONValue.object([.init(key: "type", value: .string(type))] + value.members).text + "\n"
+        JSONValue.members(["type": .string(type)]).joined(with: value).text + "\n"
     }
 }

@@ -63,6 +63,11 @@ public final class CheckpointFolder: Sendable {
         opened = folder.opened
     }
 
+    /// Says what a tower can't be made of.
+    func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
+        TokenReelError(.unsupportedInput, subject: path, found: found, allowed: allowed)
+    }
+
     private static let single = "model.safetensors"
     private static let index = "model.safetensors.index.json"
 
@@ -93,9 +98,8 @@ public final class CheckpointFolder: Sendable {
     func prefix(of ending: String) throws(TokenReelError) -> String? {
         let matches = files.keys.filter { $0 == ending || $0.hasSuffix("." + ending) }.sorted()
         guard matches.count <= 1 else {
-            throw TokenReelError(
-                .unsupportedInput, subject: path, found: "several towers: \(matches.joined(separator: ", "))",
-                allowed: "one tensor named \(ending)")
+            throw unsupported(
+                "several towers: \(matches.joined(separator: ", "))", "one tensor named \(ending)")
         }
         return matches.first.map { String($0.dropLast(ending.count)) }
     }

@@ -55,56 +55,47 @@ struct QwenConfiguration: Sendable, Equatable {
 
     /// Fills in what the file leaves out, and refuses what can't be computed.
     init(_ raw: RawQwenTower, _ version: QwenVersion, in path: String) throws(TokenReelError) {
-        func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
-            TokenReelError(.unsupportedInput, subject: "\(path), vision_config", found: found, allowed: allowed)
-        }
-        func positive(_ value: Int?, _ standard: Int, _ key: String, to limit: Int = 1 << 20) throws(TokenReelError)
-            -> Int
-        {
-            let value = value ?? standard
-            guard 1...limit ~= value else { throw unsupported("\(key) \(value)", "1 to \(limit)") }
-            return value
-        }
+        let part = ConfigurationReading(name: "\(path), vision_config")
         self.version = version
         let isThird = version == .qwen3
-        let width = try positive(raw.hiddenSize, isThird ? 1152 : 3584, "hidden_size")
-        let layers = try positive(raw.depth ?? raw.numHiddenLayers, isThird ? 27 : 32, "depth")
-        heads = try positive(raw.numHeads ?? raw.numAttentionHeads, 16, "num_heads")
+        let width = try part.positive(raw.hiddenSize, isThird ? 1152 : 3584, "hidden_size")
+        let layers = try part.positive(raw.depth ?? raw.numHiddenLayers, isThird ? 27 : 32, "depth")
+        heads = try part.positive(raw.numHeads ?? raw.numAttentionHeads, 16, "num_heads")
         (self.width, self.layers) = (width, layers)
-        innerWidth = try positive(raw.intermediateSize, isThird ? 4304 : 3420, "intermediate_size")
+        innerWidth = try part.positive(raw.intermediateSize, isThird ? 4304 : 3420, "intermediate_size")
         guard width.isMultiple(of: 4 * heads) else {
-            throw unsupported("hidden_size \(width) for num_heads \(heads)", "heads of a multiple of 4 numbers")
+            throw part.unsupported("hidden_size \(width) for num_heads \(heads)", "heads of a multiple of 4 numbers")
         }
-        guard raw.inChannels ?? 3 == 3 else { throw unsupported("in_channels \(raw.inChannels ?? 3)", "3") }
+        guard raw.inChannels ?? 3 == 3 else { throw part.unsupported("in_channels \(raw.inChannels ?? 3)", "3") }
         activation = try Activation(configured: raw.hiddenAct ?? (isThird ? "gelu_pytorch_tanh" : "silu"), in: path)
-        patchSide = try positive(raw.patchSize, isThird ? 16 : 14, "patch_size", to: 256)
-        framesPerPatch = try positive(raw.temporalPatchSize, 2, "temporal_patch_size", to: 64)
-        mergeSide = try positive(raw.spatialMergeSize, 2, "spatial_merge_size", to: 16)
-        outputs = try positive(raw.outHiddenSize, 3584, "out_hidden_size")
+        patchSide = try part.positive(raw.patchSize, isThird ? 16 : 14, "patch_size", to: 256)
+        framesPerPatch = try part.positive(raw.temporalPatchSize, 2, "temporal_patch_size", to: 64)
+        mergeSide = try part.positive(raw.spatialMergeSize, 2, "spatial_merge_size", to: 16)
+        outputs = try part.positive(raw.outHiddenSize, 3584, "out_hidden_size")
         rotaryBase = Float(raw.ropeParameters?.ropeTheta ?? 10000)
-        guard rotaryBase > 1, rotaryBase.isFinite else { throw unsupported("rope_theta \(rotaryBase)", "above 1") }
+        guard rotaryBase > 1, rotaryBase.isFinite else { throw part.unsupported("rope_theta \(rotaryBase)", "above 1") }
         func indices(_ list: [Int], _ key: String) throws(TokenReelError) -> [Int] {
             guard zip(list, list.dropFirst()).allSatisfy(<), list.allSatisfy({ 0..<layers ~= $0 }) else {
-                throw unsupported("\(key) \(list)", "ascending layers, 0 to \(layers - 1)")
+                throw part.unsupported("\(key) \(list)", "ascending layers, 0 to \(layers - 1)")
             }
             return list
         }
         switch version {
         case .qwen2_5:
             wholeLayers = Set(try indices(raw.fullattBlockIndexes ?? [7, 15, 23, 31], "fullatt_block_indexes"))
-            let window = try positive(raw.windowSize, 112, "window_size")
+            let window = try part.positive(raw.windowSize, 112, "window_size")
             windowSide = window / mergeSide / patchSide
             guard windowSide >= 1 else {
-                throw unsupported("window_size \(window)", "\(mergeSide * patchSide) or more")
+                throw part.unsupported("window_size \(window)", "\(mergeSide * patchSide) or more")
             }
-            tokensPerSecond = try positive(raw.tokensPerSecond, 4, "tokens_per_second")
+            tokensPerSecond = try part.positive(raw.tokensPerSecond, 4, "tokens_per_second")
             (positionsPerSide, deepstackLayers) = (0, [])
         case .qwen3:
             (wholeLayers, windowSide, tokensPerSecond) = ([], 0, nil)
-            let positions = try positive(raw.numPositionEmbeddings, 2304, "num_position_embeddings")
+            let positions = try part.positive(raw.numPositionEmbeddings, 2304, "num_position_embeddings")
             positionsPerSide = Int(Double(positions).squareRoot())
             guard positionsPerSide * positionsPerSide == positions else {
-                throw unsupported("num_position_embeddings \(positions)", "a square number")
+                throw part.unsupported("num_position_embeddings \(positions)", "a square number")
             }
             deepstackLayers = try indices(raw.deepstackVisualIndexes ?? [8, 16, 24], "deepstack_visual_indexes")
         }

@@ -40,53 +40,42 @@ struct TowerConfiguration: Sendable, Equatable {
 
     /// Fills in what the file leaves out, and refuses what can't be computed.
     init(_ raw: RawTower, defaults: TowerDefaults, in path: String) throws(TokenReelError) {
+        let part = ConfigurationReading(name: path)
         family = defaults.family
-        func positive(_ value: Int?, _ standard: Int, _ key: String) throws(TokenReelError) -> Int {
-            let value = value ?? standard
-            guard value == standard || 1...Self.largest ~= value else {
-                throw TokenReelError(
-                    .unsupportedInput, subject: path, found: "\(key) \(value)", allowed: "1 to \(Self.largest)")
-            }
-            return value
-        }
-        width = try positive(raw.hiddenSize, defaults.width, "hidden_size")
-        innerWidth = try positive(raw.intermediateSize, defaults.innerWidth, "intermediate_size")
-        layers = try positive(raw.numHiddenLayers, defaults.layers, "num_hidden_layers")
-        heads = try positive(raw.numAttentionHeads, defaults.heads, "num_attention_heads")
+        width = try part.positive(raw.hiddenSize, defaults.width, "hidden_size")
+        innerWidth = try part.positive(raw.intermediateSize, defaults.innerWidth, "intermediate_size")
+        layers = try part.positive(raw.numHiddenLayers, defaults.layers, "num_hidden_layers")
+        heads = try part.positive(raw.numAttentionHeads, defaults.heads, "num_attention_heads")
         guard width.isMultiple(of: heads) else {
-            throw TokenReelError(
-                .unsupportedInput, subject: path, found: "hidden_size \(width) for num_attention_heads \(heads)",
-                allowed: "a multiple of the number of heads")
+            throw part.unsupported(
+                "hidden_size \(width) for num_attention_heads \(heads)", "a multiple of the number of heads")
         }
         activation = try Activation(configured: raw.hiddenAct ?? defaults.activation, in: path)
         epsilon = Float(raw.layerNormEps ?? defaults.epsilon)
         guard epsilon > 0, epsilon < 1 else {
-            throw TokenReelError(
-                .unsupportedInput, subject: path, found: "layer_norm_eps \(epsilon)", allowed: "above 0 and below 1")
+            throw part.unsupported("layer_norm_eps \(epsilon)", "above 0 and below 1")
         }
         hasHead = defaults.family == .siglip && defaults.isVision && raw.visionUseHead ?? defaults.hasHead
         if defaults.isVision {
-            imageSide = try positive(raw.imageSize, defaults.imageSide, "image_size")
-            patchSide = try positive(raw.patchSize, defaults.patchSide, "patch_size")
+            imageSide = try part.positive(raw.imageSize, defaults.imageSide, "image_size")
+            patchSide = try part.positive(raw.patchSize, defaults.patchSide, "patch_size")
             guard patchSide <= imageSide, imageSide <= 4096, imageSide / patchSide <= 256 else {
-                throw TokenReelError(
-                    .unsupportedInput, subject: path, found: "patch_size \(patchSide) for image_size \(imageSide)",
-                    allowed: "1 to 256 patches along a side of at most 4096 pixels")
+                throw part.unsupported(
+                    "patch_size \(patchSide) for image_size \(imageSide)",
+                    "1 to 256 patches along a side of at most 4096 pixels")
             }
             guard raw.numChannels ?? 3 == 3 else {
-                throw TokenReelError(
-                    .unsupportedInput, subject: path, found: "num_channels \(raw.numChannels ?? 3)", allowed: "3")
+                throw part.unsupported("num_channels \(raw.numChannels ?? 3)", "3")
             }
             (vocabulary, contextLength, endToken) = (0, 0, 0)
         } else {
             (imageSide, patchSide) = (0, 0)
-            vocabulary = try positive(raw.vocabSize, defaults.vocabulary, "vocab_size")
-            contextLength = try positive(raw.maxPositionEmbeddings, defaults.contextLength, "max_position_embeddings")
+            vocabulary = try part.positive(raw.vocabSize, defaults.vocabulary, "vocab_size")
+            contextLength = try part.positive(
+                raw.maxPositionEmbeddings, defaults.contextLength, "max_position_embeddings")
             endToken = raw.eosTokenId ?? defaults.endToken
         }
     }
-
-    private static let largest = 1 << 20
 }
 
 /// Class defaults of transformers' configuration classes, which published files rely on.

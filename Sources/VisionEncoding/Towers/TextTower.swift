@@ -35,9 +35,7 @@ public struct TextTower: Sendable {
         case .clip:
             let name = "text_projection.weight"
             guard let outer = try folder.prefix(of: name) else {
-                throw TokenReelError(
-                    .unsupportedInput, subject: folder.path, found: "no \(name)",
-                    allowed: "a CLIP checkpoint with both towers")
+                throw folder.unsupported("no \(name)", "a CLIP checkpoint with both towers")
             }
             let outputs = try folder.shape(of: outer + name).first ?? 0
             projection = try Linear(withoutBias: folder, outer + name, width, outputs)

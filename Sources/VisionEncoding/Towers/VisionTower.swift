@@ -51,9 +51,8 @@ public struct VisionTower: FrameEncoder {
         guard let configuration = folder.configuration.vision,
             let prefix = try folder.prefix(of: PatchEmbedding.landmark)
         else {
-            throw TokenReelError(
-                .unsupportedInput, subject: folder.path, found: "no vision tower in a \(folder.modelType) checkpoint",
-                allowed: "a checkpoint with a vision tower")
+            throw folder.unsupported(
+                "no vision tower in a \(folder.modelType) checkpoint", "a checkpoint with a vision tower")
         }
         self.options = options
         modelType = folder.modelType
@@ -90,27 +89,24 @@ public struct VisionTower: FrameEncoder {
     }
 
     private func checkOptions(in folder: CheckpointFolder) throws(TokenReelError) {
-        func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
-            TokenReelError(.unsupportedInput, subject: folder.path, found: found, allowed: allowed)
-        }
         if options.leastPixels != nil || options.mostPixels != nil {
-            throw unsupported("a budget of pixels for a tower of one resolution", "none")
+            throw folder.unsupported("a budget of pixels for a tower of one resolution", "none")
         }
         if space == .pooled, projector == nil {
-            throw unsupported("feature space pooled of a \(modelType) checkpoint", "tower or projected")
+            throw folder.unsupported("feature space pooled of a \(modelType) checkpoint", "tower or projected")
         }
         if space == .projected, projector == nil, shared == nil {
-            throw unsupported("feature space projected of a tower without a projection", "tower")
+            throw folder.unsupported("feature space projected of a tower without a projection", "tower")
         }
         switch options.saliency {
         case .none, .received: break
         case .classToken:
             guard vision.embedding.classTokens == 1 else {
-                throw unsupported("saliency class of a tower without a class token", "none, received, probe")
+                throw folder.unsupported("saliency class of a tower without a class token", "none, received, probe")
             }
         case .probe:
             guard hasHead, runsAllLayers else {
-                throw unsupported(
+                throw folder.unsupported(
                     "saliency probe without SigLIP's pooling head after the last layer", "none, received, class")
             }
         }

@@ -35,11 +35,9 @@ extension VisionTower {
         let preprocessor = try ImagePreprocessor(folder: folder.path)
         let side = configuration.imageSide
         guard preprocessor.outputSize == (side, side) else {
-            throw TokenReelError(
-                .unsupportedInput, subject: folder.path,
-                found: "pictures of \(preprocessor.outputSize.width) x \(preprocessor.outputSize.height) pixels "
-                    + "from preprocessor_config.json",
-                allowed: "\(side) x \(side), the image_size of config.json")
+            throw folder.unsupported(
+                "pictures of \(preprocessor.outputSize.width) x \(preprocessor.outputSize.height) pixels "
+                    + "from preprocessor_config.json", "\(side) x \(side), the image_size of config.json")
         }
         guard showsWholeFrame else { return preprocessor }
         var settings = preprocessor.settings

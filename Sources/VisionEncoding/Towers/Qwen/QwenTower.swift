@@ -52,9 +52,8 @@ public struct QwenTower: FrameEncoder {
         guard let configuration = folder.configuration.qwen,
             let prefix = try folder.prefix(of: QwenTransformer.landmark)
         else {
-            throw TokenReelError(
-                .unsupportedInput, subject: folder.path, found: "no Qwen-VL tower in a \(folder.modelType) checkpoint",
-                allowed: "a Qwen2.5-VL or Qwen3-VL checkpoint")
+            throw folder.unsupported(
+                "no Qwen-VL tower in a \(folder.modelType) checkpoint", "a Qwen2.5-VL or Qwen3-VL checkpoint")
         }
         self.options = options
         modelType = folder.modelType
@@ -87,14 +86,11 @@ public struct QwenTower: FrameEncoder {
     private static func check(
         _ options: VisionTowerOptions, _ space: FeatureSpace, _ vision: QwenTransformer, in folder: CheckpointFolder
     ) throws(TokenReelError) {
-        func unsupported(_ found: String, _ allowed: String) -> TokenReelError {
-            TokenReelError(.unsupportedInput, subject: folder.path, found: found, allowed: allowed)
-        }
         if space == .pooled {
-            throw unsupported("feature space pooled of a \(folder.modelType) checkpoint", "tower or projected")
+            throw folder.unsupported("feature space pooled of a \(folder.modelType) checkpoint", "tower or projected")
         }
         if options.saliency == .classToken || options.saliency == .probe {
-            throw unsupported(
+            throw folder.unsupported(
                 "saliency \(options.saliency.rawValue) of a tower without a class token and pooling head",
                 "none, received")
         }
