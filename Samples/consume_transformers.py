@@ -109,7 +109,7 @@ def answer(arguments: argparse.Namespace) -> str:
     model = AutoModelForImageTextToText.from_pretrained(arguments.checkpoint, dtype=arguments.dtype)
     model = model.eval().to(arguments.device)
     expected = QWEN_MODELS.get(made_for, "llava_onevision")
-    if model.config.model_type != expected:
+    if model.config.model_type.removesuffix("_moe") != expected:
         raise ValueError(f"tokens for {made_for}; {arguments.checkpoint} is a {model.config.model_type}")
     text = text_ids(tokenizer, arguments.prompt, made_for)
     if is_qwen:

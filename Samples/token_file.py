@@ -44,7 +44,7 @@ class QwenVideo:
     family: str
     #: [N, D] each: the tokens, and for Qwen3-VL what its first three layers add to them (DeepStack).
     streams: list
-    #: int64 [3, N]: time, row and column, from the first token of the video, or for Qwen3-VL of its temporal group.
+    #: int64 [3, N]: time, row and column, from the first token of the file, or for Qwen3-VL of its temporal group.
     position_ids: np.ndarray
     #: The position of the text behind the video, or behind each group, from the same.
     next_position: int
@@ -104,12 +104,24 @@ def read_qwen(path: str, framework: str) -> QwenVideo:
             streams = [library.asarray(file.get_tensor(name), dtype=library.float32) for name in names]
             ids = np.asarray(file.get_tensor("position_ids"))
             times = [float(time) for time in file.get_tensor("frame_times")]
+            sides = file.get_slice("owners").get_shape()[1:]
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     groups = json.loads(metadata["groups"]) if "groups" in metadata else [{"timestamp": "", "tokens": ids.shape[1]}]
     grid = [int(size) for size in metadata["grid_thw"].split(",")] if "frame_grid" in metadata else None
-    return QwenVideo(metadata["family"], streams, ids, int(metadata["next_position"]),
+    ids, following = from_the_start(ids, metadata, max(sides))
+    return QwenVideo(metadata["family"], streams, ids, following,
                      [(group["timestamp"], group["tokens"]) for group in groups], grid, times)
+
+
+def from_the_start(ids: np.ndarray, metadata: dict, extent: int) -> tuple[np.ndarray, int]:
+    """Positions [3, N] counted from the first token of a file, and that of the text behind it.
+
+    A stream's segment goes on with the positions of the segments before; this takes it for a video of its own. `extent`
+    is the larger of the rows and columns of a frame: where text lies no farther behind a video, it stays there.
+    """
+    first, following = int(metadata.get("first_position", 0)), int(metadata["next_position"])
+    return ids - np.array([[first], [0], [0]]), max(following - first, min(following, extent))
 
 
 def read_tokens(path: str, framework: str, checkpoint: str | None = None):

@@ -8,9 +8,9 @@
                                                     those of noise or of the clip that the file was made from
     check-qwen-consumers.py rules FOLDER TOKENS     what SGLang and llama.cpp are given, against what they accept
 
-FAMILY is qwen2.5-vl or qwen3-vl. Needs torch, torchvision and transformers 5, and the ffmpeg command for a clip. All
-logits are of the whole prompt, in float32, and differences are shares of the largest. The rules are those in the sources
-of SGLang 0.5.23 and llama.cpp: they are followed here step by step, since neither program runs here.
+FAMILY is qwen2.5-vl, qwen3-vl or qwen3-vl-moe. Needs torch, torchvision and transformers 5, and the ffmpeg command for
+a clip. All logits are of the whole prompt, in float32, and differences are shares of the largest. The rules are those in
+the sources of SGLang 0.5.23 and llama.cpp: they are followed here step by step, since neither program runs here.
 """
 from __future__ import annotations
 
@@ -57,9 +57,12 @@ def configuration(family: str):
     rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
     vision = {"hidden_size": 32, "num_heads": 2, "intermediate_size": 48, "out_hidden_size": 32,
               "spatial_merge_size": 2, "temporal_patch_size": 2}
-    if family == "qwen3-vl":
+    if family.startswith("qwen3-vl"):
         vision |= {"depth": 4, "patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1, 2]}
         text |= {"head_dim": 8, "rope_parameters": rotary | {"mrope_interleaved": True}}
+        if family == "qwen3-vl-moe":
+            text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+            return transformers.Qwen3VLMoeConfig(text_config=text, vision_config=vision, **shared)
         return transformers.Qwen3VLConfig(text_config=text, vision_config=vision, **shared)
     vision |= {"depth": 2, "patch_size": 14, "fullatt_block_indexes": [1], "tokens_per_second": 2}
     return transformers.Qwen2_5_VLConfig(text_config=text | {"rope_parameters": rotary}, vision_config=vision, **shared)
@@ -88,7 +91,7 @@ def make(family: str, folder: Path) -> None:
     patches = GRID[0] * GRID[1] * GRID[2]
     side = config.vision_config.patch_size
     # Few tokens: of a frame for Qwen2.5-VL, of a whole video for Qwen3-VL.
-    kind, most = ((transformers.Qwen3VLVideoProcessor, 200) if family == "qwen3-vl"
+    kind, most = ((transformers.Qwen3VLVideoProcessor, 200) if family.startswith("qwen3-vl")
                   else (transformers.Qwen2VLVideoProcessor, 24))
     token = (2 * side) ** 2
     kind(size={"shortest_edge": 4 * token, "longest_edge": most * token}, patch_size=side).save_pretrained(
@@ -103,7 +106,7 @@ def make(family: str, folder: Path) -> None:
     grid = {"tokens": output.pooler_output} | {f"deepstack.{k}": stream for k, stream in enumerate(deepstack)}
     grid = {name: stream.reshape(shape).contiguous() for name, stream in grid.items()}
     grid["frame_times"] = torch.arange(GRID[0], dtype=torch.float64) * 2 / FPS + 0.5 / FPS
-    facts = {"format": "tokenreel-grid/1", "family": family, "space": "projected", "fps": str(FPS),
+    facts = {"format": "tokenreel-grid/1", "family": family.removesuffix("-moe"), "space": "projected", "fps": str(FPS),
              "patch_size": str(side), "temporal_patch_size": "2", "spatial_merge_size": "2", "tokens_per_second": "2",
              "grid_thw": ",".join(map(str, GRID))}
     save_file(grid, folder / "grid.safetensors", facts)
@@ -219,7 +222,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with torch.no_grad():
         match sys.argv[1:]:
-            case ["make", family, folder] if family in QWEN_MODELS:
+            case ["make", family, folder] if family in [*QWEN_MODELS, "qwen3-vl-moe"]:
                 make(family, Path(folder))
             case ["compare", folder, tokens, *clip] if len(clip) <= 1:
                 print(json.dumps(compare(Path(folder), tokens, *clip)))

@@ -14,9 +14,10 @@ import transformers
 from safetensors.torch import save_file
 from transformers import (
     Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2VLVideoProcessor, Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration, Qwen3VLVideoProcessor)
+    Qwen3VLForConditionalGeneration, Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration, Qwen3VLVideoProcessor)
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl
 from transformers.models.qwen3_vl import modeling_qwen3_vl
+from transformers.models.qwen3_vl_moe import modeling_qwen3_vl_moe
 from transformers.video_utils import VideoMetadata
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "Tests/VisionEncodingTests/Fixtures"
@@ -109,13 +110,14 @@ def processed(tower, processor, size):
     return output.pooler_output, inputs["video_grid_thw"][0]
 
 
-def write(name, module, model, processor, settings, trim, dtype, sizes):
+def write(name, module, model, processor, settings, trim, dtype, sizes, cases=range(len(CASES))):
     folder = FIXTURES / "towers" / name
     shutil.rmtree(folder, ignore_errors=True)
     tower = model.model.visual
     expected = {}
-    for index, case in enumerate(CASES):
-        expected.update({f"{index}.{key}": value for key, value in expectations(module, tower, processor, case).items()})
+    for index in cases:
+        found = expectations(module, tower, processor, CASES[index])
+        expected.update({f"{index}.{key}": value for key, value in found.items()})
     for label, size in sizes.items():
         expected[f"{label}.tokens"], expected[f"{label}.grid"] = processed(tower, processor, size)
     model.to(dtype).save_pretrained(folder)
@@ -157,14 +159,18 @@ def qwen2_5():
           torch.bfloat16, {"exact": (40, 24), "resized": (130, 57)})
 
 
-def qwen3():
-    torch.manual_seed(12)
-    model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(
+def qwen3(mixture=False):
+    torch.manual_seed(13 if mixture else 12)
+    language = dict(LANGUAGE, head_dim=12, rope_parameters=dict(
+        rope_type="default", rope_theta=10000.0, mrope_section=[2, 2, 2], mrope_interleaved=True))
+    configuration, kind = Qwen3VLConfig, Qwen3VLForConditionalGeneration
+    if mixture:
+        configuration, kind = Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration
+        language.update(num_hidden_layers=1, num_experts=2, num_experts_per_tok=1, moe_intermediate_size=8)
+    model = kind(configuration(
         vision_config=dict(depth=4, hidden_size=24, intermediate_size=40, num_heads=2, patch_size=4,
                            num_position_embeddings=49, deepstack_visual_indexes=[0, 1, 2], out_hidden_size=24),
-        text_config=dict(LANGUAGE, head_dim=12, rope_parameters=dict(
-            rope_type="default", rope_theta=10000.0, mrope_section=[2, 2, 2], mrope_interleaved=True)),
-        **TOKENS, attn_implementation="eager"))
+        text_config=language, **TOKENS, attn_implementation="eager"))
     randomize(model, torch.bfloat16)
     settings = {"size": {"shortest_edge": 1024, "longest_edge": 6144}, "patch_size": 4, "merge_size": 2,
                 "temporal_patch_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
@@ -174,8 +180,13 @@ def qwen3():
     def trim(config):
         for key in ["hidden_act", "spatial_merge_size", "temporal_patch_size", "in_channels", "rope_parameters"]:
             config["vision_config"].pop(key, None)
-    write("qwen3-vl-bf16", modeling_qwen3_vl, model, processor, {"video_preprocessor_config.json": settings}, trim,
-          torch.bfloat16, {"exact": (40, 24), "resized": (130, 57)})
+    settings = {"video_preprocessor_config.json": settings}
+    if mixture:
+        # The tower is the same; a few states show that it is found.
+        write("qwen3-vl-moe-bf16", modeling_qwen3_vl_moe, model, processor, settings, trim, torch.bfloat16, {}, [1, 2])
+    else:
+        write("qwen3-vl-bf16", modeling_qwen3_vl, model, processor, settings, trim, torch.bfloat16,
+              {"exact": (40, 24), "resized": (130, 57)})
 
 
 def videos():
@@ -235,5 +246,7 @@ def videos():
 
 if __name__ == "__main__":
     with torch.no_grad():
-        for part in [qwen2_5, qwen3, videos]:
-            part()
+        qwen2_5()
+        qwen3()
+        qwen3(mixture=True)
+        videos()

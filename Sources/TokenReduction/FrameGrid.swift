@@ -14,19 +14,31 @@ public struct FrameGrid: Sendable, Equatable {
     /// Tokens left of a frame.
     public var tokens: Int { rows * columns }
 
-    /// The largest grid that fits into a frame's share of a budget; a ratio's share is that of one frame, rounded.
+    /// The largest grid that fits into a frame's share of a budget.
     ///
-    /// No side is longer than the frame's, and none stretched to more than twice what the frame's shape gives it, unless
-    /// there is no room for better; of equal areas the one shaped most like the frame is taken.
+    /// A frame's share of a ratio is rounded down, whatever the number of frames: so all frames together never exceed
+    /// what the ratio gives them, and a stream's segments have the grids of the whole video. No side is longer than the
+    /// frame's, and none stretched to more than twice what the frame's shape gives it, unless there is no room for
+    /// better; of equal areas the one shaped most like the frame is taken.
     ///
     /// - Throws: ``TokenReelError/Code/invalidArgument`` if the budget has no token for every frame.
     public init(within budget: TokenBudget, of shape: GridShape) throws(TokenReelError) {
         var share = try budget.count(frames: 1, tokensPerFrame: shape.tokensPerFrame)
-        if case .tokens(let count) = budget { share = min(share, count / max(shape.frames, 1)) }
+        var found = "\(share) tokens for a frame"
+        switch budget {
+        case .perFrame: break
+        case .tokens(let count):
+            share = min(share, count / max(shape.frames, 1))
+            found = "\(count) tokens for \(shape.frames) frames"
+        case .ratio(let ratio):
+            // A whole number that the product of two doubles just misses is meant all the same.
+            let exact = ratio * Double(shape.tokensPerFrame)
+            if Double(share) > exact * (1 + 1e-12) { share -= 1 }
+            found = "\(ratio) of \(shape.tokensPerFrame) tokens for a frame"
+        }
         guard share >= 1 else {
-            let count = try budget.count(frames: shape.frames, tokensPerFrame: shape.tokensPerFrame)
             throw TokenReelError(
-                .invalidArgument, subject: "budget", found: "\(count) tokens for \(shape.frames) frames",
+                .invalidArgument, subject: "budget", found: found,
                 allowed: "a token for every frame to preserve the grid",
                 remedy: "keep more with --tokens, or leave out --grid-preserving")
         }

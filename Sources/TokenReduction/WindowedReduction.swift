@@ -25,7 +25,7 @@ extension Recipe {
             self,
             budget: try RunningBudget(
                 request.budget, tokensPerFrame: shape.tokensPerFrame, totalFrames: shape.frames), codebook: .fresh)
-        var committer = SegmentCommitter(self, window: window, channels: shape.channels)
+        var committer = SegmentCommitter(self, window: window)
         var parts: [Reduction] = []
         var start = 0
         func part(_ frames: Range<Int>) throws(TokenReelError) -> (grid: TokenGrid, request: ReductionRequest) {
@@ -50,7 +50,7 @@ extension Recipe {
                 try committer.append(
                     UnsafeBufferPointer(
                         rebasing: values[cells.lowerBound * shape.channels..<cells.upperBound * shape.channels]),
-                    at: grid.frameTimes[frame], input: input)
+                    channels: shape.channels, at: grid.frameTimes[frame], input: input)
             }
             try commit(segments)
         }

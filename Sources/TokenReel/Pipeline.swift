@@ -77,6 +77,15 @@ public struct Pipeline: Sendable {
         }
     }
 
+    /// Frames a second that the settings would take; nil where they name no rate.
+    package var sampleRate: Double? {
+        switch decodeOptions.sampling {
+        case .rate(let rate): rate
+        case .spread(let spread): spread.rate
+        case .all, .count, .keyframes, .times: nil
+        }
+    }
+
     private mutating func fitFrameSize() {
         let size = encoder.frameSize.map { FrameSize.exactly(width: $0.width, height: $0.height) } ?? .display
         if decodeOptions.size != size { decodeOptions.size = size }
@@ -128,18 +137,27 @@ public struct Pipeline: Sendable {
         return request
     }
 
-    /// What a method compares if it looks at all streams; the question is put to the tokens alone before.
-    private func joined(_ grid: TokenGrid, _ request: inout ReductionRequest) throws(TokenReelError) -> TokenGrid {
+    /// What a method compares: the tokens of a grid, or if it looks at all streams, with those behind them.
+    func compared(_ grid: TokenGrid) throws(TokenReelError) -> TokenGrid {
+        guard comparesStreams, !grid.deepstack.isEmpty else { return grid }
         guard try !RecipeRegistry.descriptor(named: method).stages.contains(where: { $0.kind == .hash }) else {
             throw TokenReelError(
                 .invalidArgument, subject: "method \(method)", found: "a codebook of tokens joined with other streams",
                 remedy: "leave out --compare-streams, or choose a method without codebook")
         }
-        if let query = request.query, query.channels == grid.shape.channels, request.relevance == nil {
+        return try grid.joined()
+    }
+
+    /// The same for a request, whose question is put to the tokens alone before.
+    func compared(_ grid: TokenGrid, _ request: inout ReductionRequest) throws(TokenReelError) -> TokenGrid {
+        let compared = try compared(grid)
+        if compared.shape != grid.shape, let query = request.query, query.channels == grid.shape.channels,
+            request.relevance == nil
+        {
             request.relevance = QueryRelevance.scores(of: grid.values, for: query, workers: request.workers)
             request.query = nil
         }
-        return try grid.joined()
+        return compared
     }
 
     /// Throws at once what `recipe` would throw after a video has been decoded: an empty grid with the signals that the
@@ -238,7 +256,7 @@ public struct Pipeline: Sendable {
         let grid = encoded.grid
         progress?(PipelineProgress(stage: .reduce, frames: grid.shape.frames, expectedFrames: grid.shape.frames))
         var request = try request(about: encoded)
-        let compared = try comparesStreams && !grid.deepstack.isEmpty ? joined(grid, &request) : grid
+        let compared = try compared(grid, &request)
         let reduction =
             if let window {
                 try recipe.reduce(compared, request, window: window)

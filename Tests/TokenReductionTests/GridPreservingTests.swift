@@ -29,6 +29,34 @@ import TokenReduction
         }
     }
 
+    /// However small the grid, all frames together have no more than the ratio gives the video, and as many as fit.
+    @Test func noRatioIsExceeded() throws {
+        for (rows, columns) in [(1, 1), (1, 3), (2, 2), (2, 3), (3, 3), (4, 7)] {
+            for percent in 1...100 {
+                let ratio = Double(percent) / 100
+                for frames in [1, 3, 40] {
+                    let shape = try GridShape(frames: frames, rows: rows, columns: columns, channels: 2)
+                    var request = ReductionRequest(budget: .ratio(ratio))
+                    let asked = try request.count(of: shape)
+                    request.isGridPreserving = true
+                    let share = percent * rows * columns / 100
+                    guard share > 0 else {
+                        #expect {
+                            try request.count(of: shape)
+                        } throws: { error in
+                            (error as? TokenReelError)?.found == "\(ratio) of \(rows * columns) tokens for a frame"
+                        }
+                        continue
+                    }
+                    let count = try request.count(of: shape)
+                    #expect(count <= asked && count % frames == 0)
+                    let largest = try FrameGrid(within: .perFrame(share), of: shape)
+                    #expect(count == largest.tokens * frames)
+                }
+            }
+        }
+    }
+
     private static let names = RecipeRegistry.recipes.filter { !$0.emitsCodebook }.map(\.name)
 
     @Test(arguments: names)

@@ -55,6 +55,31 @@ import TokenReel
         #expect(fixed.status != 0 && fixed.errors.contains("budget"))
     }
 
+    @Test(arguments: ["qwen2.5-vl-bf16", "qwen3-vl-bf16"]) func aStreamHasQwensRateAndPositions(_ name: String) throws {
+        let scratch = try ScratchFolder()
+        func files(_ more: String...) throws -> [TokenSequenceFile] {
+            let run = try CommandRun.tokenreel(
+                [
+                    "stream", CommandRun.clip, "--model", folder(name), "--method", "evs", "--keep", "0.5",
+                    "--window", "2", "--positions", "vllm", "--out-dir", "tokens\(more.count)",
+                ] + more, in: scratch)
+            #expect(run.status == 0 && run.errors == "", "\(run.errors)")
+            let listing = try SegmentListing(scratch.path("tokens\(more.count)"))
+            return try listing.files.map { try TokenSequenceFile(path: "\(listing.path)/\($0)") }
+        }
+        // Twelve seconds at one frame a second, and at the model's own two; two frames a group.
+        for (segments, fps, groups) in [(try files("--fps", "1"), "1.0", 6), (try files(), "2.0", 12)] {
+            #expect(segments.reduce(0) { $0 + $1.sequence.shape.frames } == groups)
+            for (index, segment) in segments.enumerated() {
+                let positions = try #require(segment.sequence.rotaryPositions)
+                #expect(positions.rule == .vllm && segment.metadata["fps"] == fps)
+                let first = name.hasPrefix("qwen3") ? 0 : Int(Double(4 * 2 * index) / (Double(fps) ?? 0))
+                #expect(positions.first == first)
+                #expect((positions.groups == nil) == name.hasPrefix("qwen2.5"))
+            }
+        }
+    }
+
     @Test func llavasNewlineTravelsWithTheTokensAndIsNotCounted() throws {
         let scratch = try ScratchFolder()
         let expected = try SafetensorsFile(path: folder("llava-onevision-f16") + "/expected.safetensors")

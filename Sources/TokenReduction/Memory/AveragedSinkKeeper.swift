@@ -26,8 +26,11 @@ struct AveragedSinkKeeper: MemoryKeeper {
     mutating func remember(_ segment: MemorySegment) {
         for frame in 0..<segment.grid.shape.frames {
             _ = numbers.append(segment.firstFrame + frame)
+            let streams = [segment.grid.values] + segment.grid.deepstack
             sink.append(
-                segment.grid.values.withRows(frame * cells..<(frame + 1) * cells, channels: channels) { Array($0) })
+                streams.flatMap {
+                    $0.withRows(frame * cells..<(frame + 1) * cells, channels: channels) { Array($0) }
+                })
         }
     }
 
@@ -36,9 +39,12 @@ struct AveragedSinkKeeper: MemoryKeeper {
         return zip(sink.frames, numbers.entries).enumerated().flatMap { place, frame in
             let (values, number) = frame
             let isSink = place < sinkFrames
+            let vectors = Rows.blocks(of: values.count, size: channels)
             return (0..<cells).map { cell in
                 MemoryToken(
-                    values: Array(values[cell * channels..<(cell + 1) * channels]), anchor: number * cells + cell,
+                    values: Array(values[vectors[cell]]),
+                    streams: stride(from: cells + cell, to: vectors.count, by: cells).flatMap { values[vectors[$0]] },
+                    anchor: number * cells + cell,
                     sources: [number * cells + cell], weights: [isSink ? Self.weight(after: updates) : 1],
                     mass: isSink ? Double(1 + updates) : 1)
             }

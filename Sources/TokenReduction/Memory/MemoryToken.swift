@@ -5,8 +5,10 @@ internal import TokenCore
 ///
 /// A source token is named by its place in the stream, `frame * cells + cell`, counted from the first frame of all.
 struct MemoryToken: Sendable {
-    /// `[channels]`.
+    /// `[channels]`, which is what tokens are compared by.
     var values: [Float]
+    /// The token's vectors of the grid's further streams, one after the other; `[]` without any.
+    var streams: [Float]
     /// The place that the token takes.
     var anchor: Int
     /// Places that the token was made of, ascending, as far as their frames are remembered.
@@ -20,8 +22,11 @@ struct MemoryToken: Sendable {
     func merged(with other: MemoryToken) -> MemoryToken {
         let heavier = (mass, other.anchor) >= (other.mass, anchor) ? self : other
         let share = Float(mass / (mass + other.mass))
+        func mean(_ mine: [Float], _ theirs: [Float]) -> [Float] {
+            zip(mine, theirs).map { share * $0 + (1 - share) * $1 }
+        }
         var merged = MemoryToken(
-            values: zip(values, other.values).map { share * $0 + (1 - share) * $1 }, anchor: heavier.anchor,
+            values: mean(values, other.values), streams: mean(streams, other.streams), anchor: heavier.anchor,
             sources: [], weights: [], mass: mass + other.mass)
         var (mine, theirs) = (sources[...], other.sources[...])
         while let place = [mine.first, theirs.first].compactMap(\.self).min() {
@@ -60,11 +65,13 @@ struct MemorySegment {
     var tokens: [MemoryToken] {
         let channels = grid.shape.channels
         let values = plan.applied(to: grid.values, channels: channels)
+        let streams = grid.deepstack.map { plan.applied(to: $0, channels: channels) }
         let start = firstFrame * grid.shape.tokensPerFrame
         return (0..<plan.count).map { index in
             let row = plan.row(index)
             return MemoryToken(
                 values: values.withRows(index..<index + 1, channels: channels) { Array($0) },
+                streams: streams.flatMap { $0.withRows(index..<index + 1, channels: channels) { Array($0) } },
                 anchor: start + row.anchor, sources: row.sources.map { start + $0 }, weights: row.weights,
                 mass: Double(row.sources.count))
         }.sorted { $0.anchor < $1.anchor }

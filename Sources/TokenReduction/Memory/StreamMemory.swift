@@ -30,8 +30,8 @@ public enum StreamMemoryPolicy: String, Sendable, CaseIterable {
 /// in which a token of the memory lies, each with its time in the stream; a frame in which none lies any more is
 /// forgotten. So plan, sizes and owners say what the memory knows of the frames it still refers to, and the weights of
 /// a token add up to less than 1 by the share of it that comes from frames which are forgotten. Both the tokens and the
-/// frames are at most as many as the memory's size. Vectors beside the tokens, such as Qwen3-VL's DeepStack, are not
-/// remembered.
+/// frames are at most as many as the memory's size. Vectors beside the tokens, such as Qwen3-VL's DeepStack, are
+/// remembered by the same plan.
 public struct StreamMemory: Sendable {
     /// How the stream is remembered.
     public let policy: StreamMemoryPolicy
@@ -97,8 +97,12 @@ public struct StreamMemory: Sendable {
                 rows: tokens.map {
                     .init(anchor: index($0.anchor), sources: $0.sources.map(index), weights: $0.weights)
                 })
+            let streams = tokens[0].streams.count / channels
             return Summary(
                 shape: shape, plan: plan, tokens: TensorBuffer(tokens.flatMap(\.values)),
+                deepstack: (0..<streams).map { stream in
+                    TensorBuffer(tokens.flatMap { $0.streams[stream * channels..<(stream + 1) * channels] })
+                },
                 frameTimes: frames.map { frameTimes[$0] ?? 0 })
         }
     }
@@ -109,6 +113,8 @@ public struct StreamMemory: Sendable {
         package let plan: ReductionPlan
         /// `[plan.count, channels]`.
         package let tokens: TensorBuffer<Float>
+        /// Of each further stream, `[plan.count, channels]`.
+        package let deepstack: [TensorBuffer<Float>]
         package let frameTimes: [Double]
     }
 }

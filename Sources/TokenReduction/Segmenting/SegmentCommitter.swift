@@ -22,7 +22,6 @@ package protocol StreamingSegmenter: TemporalSegmenter {
 package struct SegmentCommitter {
     private let segmenter: (any TemporalSegmenter)?
     private let window: StreamWindow
-    private let channels: Int
     /// When each waiting frame is shown.
     private var times: [Double] = []
     /// How alike the waiting frames are, each to the next, cell by cell; kept for streaming segmenters only.
@@ -32,18 +31,17 @@ package struct SegmentCommitter {
     /// The input of a reduction of some of the waiting frames.
     package typealias Input = (Range<Int>) throws(TokenReelError) -> ReductionInput
 
-    package init(_ recipe: Recipe, window: StreamWindow, channels: Int) {
+    package init(_ recipe: Recipe, window: StreamWindow) {
         segmenter = recipe.segmenter
         self.window = window
-        self.channels = channels
     }
 
     /// Takes a frame with its tokens `[N, channels]`, and gives the segments that are finished now: they tile the first of
     /// the waiting frames, which wait no longer.
     package mutating func append(
-        _ tokens: UnsafeBufferPointer<Float>, at seconds: Double, input: Input
+        _ tokens: UnsafeBufferPointer<Float>, channels: Int, at seconds: Double, input: Input
     ) throws(TokenReelError) -> [Segment] {
-        if segmenter is any StreamingSegmenter { compare(tokens) }
+        if segmenter is any StreamingSegmenter { compare(tokens, channels) }
         times.append(seconds)
         var committed: [Segment] = []
         if let streaming = segmenter as? any StreamingSegmenter {
@@ -85,7 +83,7 @@ package struct SegmentCommitter {
             frames: times.count - start, cells: cells, values: Array(similarities[(start * cells)...]))
     }
 
-    private mutating func compare(_ tokens: UnsafeBufferPointer<Float>) {
+    private mutating func compare(_ tokens: UnsafeBufferPointer<Float>, _ channels: Int) {
         let norms: [Float]
         if let last {
             let (dots, squares) = last.tokens.withUnsafeBufferPointer {

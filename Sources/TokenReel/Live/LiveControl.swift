@@ -2,6 +2,7 @@ internal import Synchronization
 internal import TokenCore
 internal import TokenReduction
 public import VideoDecoding
+internal import VisionEncoding
 
 /// The handle on a live reduction that runs on another thread: ends it, changes what it looks for, tells how far it is.
 ///
@@ -76,6 +77,8 @@ public final class LiveControl: Sendable {
             state.memory = memory
         }
     }
+
+    func fit(_ encoder: any FrameEncoder) { state.withLock { $0.memory?.encoder = encoder } }
 
     func remember(_ grid: TokenGrid, reducedBy plan: ReductionPlan, firstFrame: Int) {
         state.withLock { $0.memory?.memory.remember(grid, reducedBy: plan, firstFrame: firstFrame) }

@@ -12,4 +12,11 @@ public protocol LiveFrames: Sendable {
     func close()
     /// What has been done so far.
     var statistics: LiveStatistics { get }
+    /// Frames a second that the source takes; nil where they come at the rate of the pipeline's sampling.
+    var sampleRate: Double? { get }
+}
+
+extension LiveFrames {
+    /// Nil.
+    public var sampleRate: Double? { nil }
 }

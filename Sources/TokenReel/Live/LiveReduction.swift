@@ -53,7 +53,8 @@ public struct LiveReduction: Sendable {
         let encoder = pipeline.encoder
         let recipe = try pipeline.recipe()
         try codebook.validate(for: recipe, channels: encoder.channels)
-        try memory?.validate(tokensPerFrame: encoder.rows * encoder.columns)
+        // How large the frames of a model are that fits itself to videos shows at the first.
+        try memory?.validate(tokensPerFrame: encoder.fitsVideos ? 1 : encoder.rows * encoder.columns)
         try pipeline.asking(nil).rehearse(recipe)
         if let query = pipeline.standingQuery { try check(query) }
     }
@@ -67,7 +68,7 @@ public struct LiveReduction: Sendable {
         let recipe = try pipeline.recipe()
         var frames = FrameSequenceEncoder(try watching)
         let size = pipeline.encoder.frameSize ?? (16 * pipeline.encoder.columns, 16 * pipeline.encoder.rows)
-        try frames.fit(to: VideoOutline(width: size.width, height: size.height))
+        try frames.fit(to: outline(width: size.width, height: size.height, rate: nil))
         let black = VideoFrame(
             width: size.width, height: size.height, pixels: [UInt8](repeating: 0, count: size.width * size.height * 3),
             pts: MediaTime(ticks: 0, timeBase: .one))
@@ -76,6 +77,14 @@ public struct LiveReduction: Sendable {
         try frames.encode(&waiting, into: &builder)
         let grid = try builder.finish(from: frames.encoder)
         _ = try recipe.reduce(grid, pipeline.request(for: [query], about: grid))
+    }
+
+    /// What an encoder is told of frames that have no number; for a model whose frames share a budget, that it sees the
+    /// stream a window at a time.
+    func outline(width: Int, height: Int, rate: Double?) -> VideoOutline {
+        VideoOutline(
+            width: width, height: height, frames: window.frames * pipeline.encoder.framesPerGroup,
+            sampledRate: rate ?? pipeline.sampleRate)
     }
 
     /// The pipeline with all signals that its method may come to need: a query may be added at any time.

@@ -34,12 +34,15 @@ struct LiveRun {
         self.source = source
         self.control = control
         encoder = FrameSequenceEncoder(pipeline)
-        committer = SegmentCommitter(
-            try pipeline.recipe(), window: reduction.window, channels: pipeline.encoder.channels)
+        committer = SegmentCommitter(try pipeline.recipe(), window: reduction.window)
         reducer = try reduction.reducer(of: &pipeline)
         waiting = WaitingFrames(encoder: pipeline.encoder, limits: pipeline.decodeOptions.limits)
         metadata = try reduction.provenance()
-        control.begin(source, reduction.memory.map { LiveMemory($0, of: pipeline.encoder, metadata) })
+        control.begin(
+            source,
+            reduction.memory.map {
+                LiveMemory($0, of: pipeline.encoder, placedBy: pipeline.positionRule, metadata)
+            })
         if let query = pipeline.standingQuery { control.add(query) }
     }
 
@@ -111,10 +114,11 @@ struct LiveRun {
     private mutating func append(_ frame: WaitingFrames.Frame, _ receive: Receive) throws(TokenReelError) {
         waiting.frames.append(frame)
         let input = self.input
-        let segments = try frame.frame.tokens.withUnsafeBufferPointer { tokens throws(TokenReelError) in
-            try committer.append(tokens, at: frame.seconds, input: input)
-        }
         let open = waiting.frames.count
+        let compared = try pipeline.compared(waiting.grid(of: open - 1..<open))
+        let segments = try compared.values.withUnsafeBufferPointer { tokens throws(TokenReelError) in
+            try committer.append(tokens, channels: compared.shape.channels, at: frame.seconds, input: input)
+        }
         control.update { progress in
             progress.frames += 1
             progress.seconds = frame.seconds
@@ -127,10 +131,10 @@ struct LiveRun {
     private mutating func fit(to frame: VideoFrame) throws(TokenReelError) {
         defer { isFitted = true }
         guard !isFitted, encoder.encoder.fitsVideos else { return }
-        var outline = VideoOutline(width: frame.width, height: frame.height)
-        if case .rate(let rate) = pipeline.decodeOptions.sampling { outline.sampledRate = rate }
-        try encoder.fit(to: outline)
+        try encoder.fit(
+            to: reduction.outline(width: frame.width, height: frame.height, rate: source.sampleRate))
         pipeline.encoder = encoder.encoder
+        control.fit(encoder.encoder)
         waiting = WaitingFrames(encoder: encoder.encoder, limits: pipeline.decodeOptions.limits)
         reducer = try reduction.reducer(of: &pipeline)
         try reduction.memory?.validate(tokensPerFrame: encoder.encoder.rows * encoder.encoder.columns)
@@ -140,7 +144,8 @@ struct LiveRun {
     private var input: SegmentCommitter.Input {
         { [waiting, pipeline, control] frames throws(TokenReelError) in
             let grid = try waiting.grid(of: frames)
-            return try ReductionInput(grid, pipeline.request(for: control.standingQueries, about: grid))
+            var request = try pipeline.request(for: control.standingQueries, about: grid)
+            return try ReductionInput(pipeline.compared(grid, &request), request)
         }
     }
 
@@ -176,10 +181,10 @@ struct LiveRun {
         let queries = control.standingQueries
         let frames = waiting.frames.prefix(count)
         let grid = try waiting.grid(of: 0..<count)
-        let request = try pipeline.request(for: queries, about: grid)
-        let reduction = try reducer.reduce(grid, request)
+        var request = try pipeline.request(for: queries, about: grid)
+        let reduction = try reducer.reduce(pipeline.compared(grid, &request), request)
         control.remember(grid, reducedBy: reduction.plan, firstFrame: framesDone)
-        let sequence = try pipeline.stored(TokenSequence(reduction, of: grid), reduction, of: grid)
+        var sequence = try pipeline.stored(TokenSequence(reduction, of: grid), reduction, of: grid)
         let encoding = StageTiming(stage: "encode", seconds: frames.reduce(0) { $0 + $1.encodeSeconds })
         let range = framesDone..<framesDone + count
         var metadata = metadata.merging(encoder.encoder.facts(of: grid.shape)) { _, fact in fact }
@@ -192,6 +197,9 @@ struct LiveRun {
                     queries.map { .members(["name": .string($0.name), "from": $0.description.map(JSONValue.string)]) }
                 ).text
         }
+        let facts = try RotaryFacts(metadata)
+        if let facts { sequence = sequence.placed(facts, by: pipeline.positionRule) }
+        metadata.merge(reduction.frameGridMetadata(of: grid.shape, facts)) { _, own in own }
         return CommittedSegment(
             id: segmentsDone, frames: range, sequence: sequence, metadata: metadata, queries: queries.map(\.name),
             arrivals: frames.map(\.arrival), closed: closed, stages: [encoding] + reduction.stageSeconds)

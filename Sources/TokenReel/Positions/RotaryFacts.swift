@@ -14,6 +14,8 @@ package struct RotaryFacts: Sendable, Equatable {
     package let secondsPerGroup: Float
     /// What the model counts for a second.
     package let tokensPerSecond: Int
+    /// How many groups of the video came before: those of a stream's earlier segments.
+    package let firstFrame: Int
     /// Patches along each side of a token.
     package let spatialMergeSize: Int
 
@@ -37,6 +39,7 @@ package struct RotaryFacts: Sendable, Equatable {
         }
         self.family = family
         spatialMergeSize = try number("spatial_merge_size", in: 1...64)
+        firstFrame = try number("first_frame", in: 0...1 << 36, orElse: "0")
         switch family {
         case .qwen25:
             // Bounds within which no number of groups overflows.

@@ -62,7 +62,7 @@ struct LiveSourceOptions: ParsableArguments {
     /// How a source is sampled for a pipeline.
     func options(for pipeline: Pipeline) -> LiveOptions {
         var options = LiveOptions()
-        if case .rate(let rate) = pipeline.decodeOptions.sampling { options.sampleRate = rate }
+        if let rate = pipeline.sampleRate { options.sampleRate = rate }
         options.size = pipeline.decodeOptions.size
         options.stallSeconds = stall
         if let maxPixels { options.limits.pixelsPerFrame = maxPixels }

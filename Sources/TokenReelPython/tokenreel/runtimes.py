@@ -154,6 +154,13 @@ def _spliced(
         axes.append(numpy.tile(position + numpy.arange(len(text)), (3, 1)))
         position += len(text)
 
+    # A stream's segment goes on with the positions of those before; here it is a video of its own. Text that lies no
+    # farther behind a video than its frames are wide stays there.
+    start_time = int(result.metadata.get("first_position", 0))
+    following = int(result.metadata["next_position"])
+    following = max(following - start_time, min(following, max(result.owners.shape[1:])))
+    places = result["position_ids"] - numpy.array([[start_time], [0], [0]])
+
     say(before)
     groups = json.loads(result.metadata.get("groups", "null"))
     parts = [(group["timestamp"], group["tokens"]) for group in groups] if groups else [("", len(result.tokens))]
@@ -161,8 +168,8 @@ def _spliced(
         if time:
             say(encode(time) + [start])
         ids.extend([video] * count)
-        axes.append(position + result["position_ids"][:, first : first + count])
-        position += int(result.metadata["next_position"])
+        axes.append(position + places[:, first : first + count])
+        position += following
         first += count
         if time:
             say([end])

@@ -16,6 +16,8 @@ public import TokenCore
 /// }
 /// ```
 public final class LiveVideo: Sendable {
+    /// Frames a second that are taken.
+    public let sampleRate: Double?
     private let queue: EventQueue
     private let signals: LiveSignals
 
@@ -25,6 +27,7 @@ public final class LiveVideo: Sendable {
     ///   file that is not there. All other trouble with the source is told by events.
     public init(_ source: LiveSource, options: LiveOptions = LiveOptions()) throws(TokenReelError) {
         try options.validate()
+        sampleRate = options.sampleRate
         if source.kind == .file, access(source.location, R_OK) != 0 {
             let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
             throw TokenReelError(

@@ -78,6 +78,28 @@ import TokenReduction
         #expect(end.count > 0)
     }
 
+    /// Further streams take part in nothing: they are as the tokens are, by the same plan, whatever is merged or averaged.
+    @Test(arguments: StreamMemoryPolicy.allCases, [12, 25, 400])
+    func furtherStreamsAreRememberedByTheSamePlan(policy: StreamMemoryPolicy, capacity: Int) throws {
+        let plain = try stream(30)
+        let streamed = try plain.map { segment in
+            let values = segment.grid.values.array
+            // Factors of two change no rounding.
+            let grid = try TokenGrid(
+                shape: segment.grid.shape, values: segment.grid.values, frameTimes: segment.grid.frameTimes,
+                saliency: segment.grid.saliency,
+                deepstack: [TensorBuffer(values.map { -2 * $0 }), TensorBuffer(values.map { $0 / 4 })])
+            return (grid: grid, plan: segment.plan)
+        }
+        let expected = try #require(try remember(policy, tokens: capacity, plain).summary)
+        #expect(expected.deepstack.isEmpty)
+        let summary = try #require(try remember(policy, tokens: capacity, streamed).summary)
+        #expect(summary.plan == expected.plan && summary.tokens.array == expected.tokens.array)
+        #expect(summary.deepstack.count == 2)
+        #expect(summary.deepstack[0].array == expected.tokens.array.map { -2 * $0 })
+        #expect(summary.deepstack[1].array == expected.tokens.array.map { $0 / 4 })
+    }
+
     /// As long as everything fits, the memory is the reduction itself.
     @Test(arguments: [StreamMemoryPolicy.sinkWindow, .merging])
     func aMemoryThatHoldsEverythingIsTheStreamsReduction(policy: StreamMemoryPolicy) throws {

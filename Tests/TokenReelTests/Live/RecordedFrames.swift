@@ -13,21 +13,27 @@ final class RecordedFrames: LiveFrames {
     private let state: Mutex<State>
     /// Whether the source ends after its last event, instead of staying silent.
     private let ends: Bool
+    /// What it says of its rate.
+    let sampleRate: Double?
 
-    init(_ events: [LiveEvent], ends: Bool = true) {
+    init(_ events: [LiveEvent], ends: Bool = true, claiming sampleRate: Double? = nil) {
         state = Mutex(State(events: events.reversed()))
         self.ends = ends
+        self.sampleRate = sampleRate
     }
 
-    /// The frames of a video as they come, at the size of the built-in encoder.
-    convenience init(_ source: VideoSource, rate: Double) throws {
+    /// The frames of a video as they come, without further notice at the size of the built-in encoder.
+    convenience init(
+        _ source: VideoSource, rate: Double, size: FrameSize = .exactly(width: 224, height: 224),
+        claiming sampleRate: Double? = nil
+    ) throws {
         var options = DecodeOptions()
         options.sampling = .rate(rate)
-        options.size = .exactly(width: 224, height: 224)
+        options.size = size
         let decoder = try VideoDecoder(source, options: options)
         var events: [LiveEvent] = [.opened(decoder.info, attempt: 1)]
         while let frame = try decoder.next() { events.append(.frame(frame, arrival: .now)) }
-        self.init(events)
+        self.init(events, claiming: sampleRate)
     }
 
     func next(timeout seconds: Double) -> LiveEvent? {

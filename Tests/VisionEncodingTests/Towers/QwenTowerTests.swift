@@ -14,6 +14,11 @@ private let tolerance: Float = 1e-5
     /// Frames, height and width in patches of the cases that `scripts/make-qwen-fixtures.py` computed.
     static let cases = [(frames: 3, rows: 6, columns: 10), (2, 4, 4), (5, 2, 12)]
     private static let patchSide = 4
+    /// Every case of every checkpoint; the mixture of experts, whose tower is Qwen3-VL's, has some.
+    private static let references =
+        names.flatMap { name in cases.indices.map { (name, $0) } } + [
+            ("qwen3-vl-moe-bf16", 1), ("qwen3-vl-moe-bf16", 2),
+        ]
 
     private func tower(
         _ name: String, case index: Int = 0, _ change: (inout VisionTowerOptions) -> Void = { _ in }
@@ -55,7 +60,7 @@ private let tolerance: Float = 1e-5
         func has(_ tensor: String) -> Bool { file.tensors["\(index).\(tensor)"] != nil }
     }
 
-    @Test(arguments: names, cases.indices) func everyHiddenStateIsTheReferences(_ name: String, _ index: Int) throws {
+    @Test(arguments: references) func everyHiddenStateIsTheReferences(_ name: String, _ index: Int) throws {
         let (tower, expected) = try tower(name, case: index)
         for (group, frames) in try expected.groups.enumerated() {
             let states = tower.hiddenStates(of: frames)
@@ -67,7 +72,7 @@ private let tolerance: Float = 1e-5
         }
     }
 
-    @Test(arguments: names, cases.indices) func tokensAndStreamsAreTheReferences(_ name: String, _ index: Int) throws {
+    @Test(arguments: references) func tokensAndStreamsAreTheReferences(_ name: String, _ index: Int) throws {
         let (tower, expected) = try tower(name, case: index)
         let (_, rows, columns) = Self.cases[index]
         #expect(tower.rows == rows / 2 && tower.columns == columns / 2 && tower.channels == 24)
@@ -208,6 +213,8 @@ private let tolerance: Float = 1e-5
             fitted.facts(of: grid) == [
                 "grid_thw": "2,6,10", "fps": "1.5", "video_fps": "30.0", "frame_indices": "0,20,40",
             ])
+        let mixture = try QwenTower(try TowerFixture("qwen3-vl-moe-bf16").folder)
+        #expect(mixture.facts["family"] == "qwen3-vl" && mixture.name.hasPrefix("qwen3_vl_moe "))
         let third = try QwenTower(try TowerFixture("qwen3-vl-bf16").folder)
         #expect(third.facts["family"] == "qwen3-vl" && third.facts["tokens_per_second"] == nil)
         #expect(throws: TokenReelError.self) { try third.fitted(to: VideoOutline(width: 40, height: 24)) }
