@@ -1,3 +1,4 @@
+internal import Essentials
 internal import TensorOps
 internal import TokenCore
 
@@ -37,6 +38,13 @@ struct Transformer: Sendable {
 }
 
 extension Transformer {
+    /// Reads layers on all processors, since widening and laying out large weights takes seconds.
+    static func layers(
+        _ count: Int, _ read: @Sendable (Int) throws(TokenReelError) -> TransformerLayer
+    ) throws(TokenReelError) -> [TransformerLayer] {
+        try Parallel.map(count: count, workers: ProcessInfo.processInfo.activeProcessorCount, read)
+    }
+
     /// Reads the first `count` layers under a prefix such as `vision_model.`, by the names of transformers' CLIP and
     /// SigLIP classes.
     init(
@@ -44,7 +52,7 @@ extension Transformer {
         precision: Precision? = nil
     ) throws(TokenReelError) {
         let (width, inner) = (configuration.width, configuration.innerWidth)
-        layers = try (0..<count).map { (index) throws(TokenReelError) in
+        layers = try Self.layers(count) { (index) throws(TokenReelError) in
             let prefix = "\(prefix)encoder.layers.\(index)."
             return TransformerLayer(
                 heads: configuration.heads,

@@ -111,12 +111,12 @@ extension Transformer {
         precision: Precision
     ) throws(TokenReelError) {
         let (width, inner, isThird) = (configuration.width, configuration.innerWidth, configuration.version == .qwen3)
-        func norm(_ name: String) throws(TokenReelError) -> Norm {
+        @Sendable func norm(_ name: String) throws(TokenReelError) -> Norm {
             isThird
                 ? try Norm(layer: folder, name, width: width, epsilon: QwenConfiguration.epsilon)
                 : try Norm(rootMeanSquare: folder, name, width: width, epsilon: QwenConfiguration.epsilon)
         }
-        layers = try (0..<count).map { (index) throws(TokenReelError) in
+        layers = try Self.layers(count) { (index) throws(TokenReelError) in
             let prefix = "\(prefix)blocks.\(index)."
             let weight = try folder.weights("\(prefix)attn.qkv.weight", shape: [3 * width, width])
             let bias = try folder.weights("\(prefix)attn.qkv.bias", shape: [3 * width])
