@@ -146,7 +146,8 @@ tokenreel_status tokenreel_read_file(const char *path, tokenreel_result **result
 
 /* Frames that come one by one, for as long as they come. A segment is finished as soon as no later frame can change it,
  * or when `window` frames (32) or `max_latency` seconds wait; then it is reduced like a video of its own. Work goes on
- * in a thread of the stream's; freeing the stream ends it, and what waits is lost.
+ * in a thread of the stream's; freeing the stream ends it, and what waits is lost. For Qwen2.5-VL `fps` must say how many
+ * frames a second will be pushed (2 without it), since positions count them; they go on from segment to segment.
  */
 tokenreel_status tokenreel_stream_open(
     tokenreel_model *model, const char *options, tokenreel_stream **stream, char **error);

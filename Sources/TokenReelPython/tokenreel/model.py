@@ -67,7 +67,8 @@ class Model:
                     stream.push(frame, number / 30)
                     segment = stream.poll()
 
-        or, with the frames and their seconds at hand, `for segment in model.segments(frames)`.
+        or, with the frames and their seconds at hand, `for segment in model.segments(frames)`. For Qwen2.5-VL `fps` must
+        say how many frames a second will be pushed (2 without it), since its positions count them.
         """
         return Stream(self._handle, encoded(options))
 
