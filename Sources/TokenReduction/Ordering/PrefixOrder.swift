@@ -9,7 +9,7 @@ public import TokenCore
 /// gains never grow, and every prefix reaches at least 1 - 1/e of the best choice of its length, counted from cosine -1
 /// (Nemhauser, Wolsey & Fisher, 1978). Of equals the token that is read first.
 ///
-/// Lazy evaluation (Minoux, 1978): since gains never grow, one computed earlier bounds it from above.
+/// Gains never grow, so few need computing anew (``GainHeap``).
 /// Shapes: K outputs against M sources, all or an even sample so that the `[K, M]` cosines fit memory.
 /// Cost: O(K M D) for the cosines, O(K M) for a few passes over them.
 public struct PrefixOrder: Sendable {
@@ -58,7 +58,7 @@ public struct PrefixOrder: Sendable {
         var best = [Float](repeating: -1, count: sources)
         var bounds = GainHeap(
             (0..<outputs).map { row in
-                (cosines.withRows(row..<row + 1, channels: sources) { gain(of: $0, over: best) }, row)
+                cosines.withRows(row..<row + 1, channels: sources) { gain(of: $0, over: best) }
             })
         var rows: [Int] = []
         var coverage: [Double] = []
@@ -87,44 +87,5 @@ public struct PrefixOrder: Sendable {
             }
             return (whole..<row.count).reduce(sums.sum()) { $0 + max(row[$1] - best[$1], 0) }
         }
-    }
-}
-
-/// Rows by an upper bound of their gain, largest first, of equals the lower row.
-private struct GainHeap {
-    private var entries: [(gain: Float, row: Int)]
-
-    init(_ gains: [(Float, Int)]) {
-        entries = gains.sorted { Self.precedes($0, $1) }
-    }
-
-    /// Takes out the row of largest gain, computing gains anew until the first is up to date.
-    mutating func popMaximum(recomputing gain: (Int) -> Float) -> Int? {
-        while let top = entries.first {
-            entries[0].gain = gain(top.row)
-            if entries[0].gain == top.gain { break }
-            sink()
-        }
-        guard let last = entries.popLast() else { return nil }
-        guard let top = entries.first else { return last.row }
-        entries[0] = last
-        sink()
-        return top.row
-    }
-
-    private mutating func sink() {
-        var place = 0
-        while true {
-            let children = [2 * place + 1, 2 * place + 2].filter { $0 < entries.count }
-            guard let child = children.min(by: { Self.precedes(entries[$0], entries[$1]) }),
-                Self.precedes(entries[child], entries[place])
-            else { return }
-            entries.swapAt(place, child)
-            place = child
-        }
-    }
-
-    private static func precedes(_ a: (gain: Float, row: Int), _ b: (gain: Float, row: Int)) -> Bool {
-        a.gain > b.gain || (a.gain == b.gain && a.row < b.row)
     }
 }
