@@ -17,13 +17,11 @@ public enum Ranking {
 
     /// `0 ..< count` in an order of which any first few lie evenly over the whole.
     ///
-    /// Steps of the golden section, round and round: whatever their number, the gaps have three lengths at most (Sós,
-    /// 1958). Decides between equals where the lowest indices would all lie at the start of a video.
+    /// By the fraction of `index * golden ratio`, which leaves gaps of three lengths at most (Slater, 1967). Decides
+    /// between equals where the lowest indices would all lie at the start of a video.
     package static func spread(_ count: Int) -> [Int] {
-        var step = max(Int(Double(count) / 1.618_033_988_749_895), 1)
-        while !areCoprime(step, count) { step += 1 }
-        return (0..<count).map { $0 * step % count }
+        // The fraction of the golden ratio in 64 bits; multiplying drops what is whole.
+        let fractions = (0..<count).map { UInt64($0) &* 0x9E37_79B9_7F4A_7C15 }
+        return fractions.indices.sorted { fractions[$0] < fractions[$1] }
     }
-
-    private static func areCoprime(_ a: Int, _ b: Int) -> Bool { b == 0 ? a == 1 : areCoprime(b, a % b) }
 }

@@ -8,13 +8,14 @@ import TokenReduction
     }
 
     @Test func anyFirstFewAreSpreadEvenly() {
-        let order = Ranking.spread(600)
-        for length in [5, 20, 33, 150, 311] {
-            let places = order.prefix(length).sorted()
-            let gaps = zip(places, places.dropFirst() + [places[0] + 600]).map { $1 - $0 }
-            // Golden steps leave three lengths, the longest at most the sum of the others.
-            #expect(Set(gaps).count <= 3, "\(length)")
-            #expect(Double(gaps.max() ?? 0) <= 2.7 * 600 / Double(length))
+        for count in [359, 600, 15_680] {
+            let order = Ranking.spread(count)
+            for length in [5, 20, 80, 150, 311] {
+                let places = order.prefix(length).sorted()
+                let gaps = zip(places, places.dropFirst()).map { $1 - $0 }
+                #expect(Set(gaps).count <= 3, "\(length) of \(count)")
+                #expect(Double(gaps.max() ?? 0) <= 2.7 * Double(count) / Double(length), "\(length) of \(count)")
+            }
         }
     }
 }
