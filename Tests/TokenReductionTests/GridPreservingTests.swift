@@ -111,8 +111,8 @@ import TokenReduction
         let even = Reconciliation(try ReductionInput(grid, ReductionRequest(budget: .perFrame(2)))).reconcile(
             plan, toEach: 2)
         #expect(even.anchors.map { Int($0) / 6 } == [0, 0, 1, 1, 2, 2])
-        // Of the first frame's equal rows the first two are folded into the others; the second frame is as it was.
-        #expect(even.anchors.prefix(4) == [2, 3, 7, 9])
+        // Two of the first frame's rows are folded into the other two; the second frame is as it was.
+        #expect(even.anchors[..<2].allSatisfy { $0 < 4 } && even.anchors[2..<4] == [7, 9])
         #expect(even.row(0).sources.count + even.row(1).sources.count == 4)
         #expect([2, 3, 4, 5].allSatisfy { even.row($0).sources == [Int(even.anchors[$0])] })
     }
