@@ -69,6 +69,11 @@ import VideoDecoding
         #expect(page.object["title"] as? String == "a <b>" && page.isSelfContained)
     }
 
+    @Test func pageToDropAVideoOnHasTheStyleOfTheOthers() throws {
+        let page = try service.ask("GET", "/").text
+        #expect(page.contains("<title>TokenReel</title>") && page.contains("--accent:") && !page.contains("{{"))
+    }
+
     @Test func gridsAreTakenToo() throws {
         let scratch = try ScratchFolder()
         let encoded = try Pipeline().encode(OpenInput(.file(RunningService.clip)))

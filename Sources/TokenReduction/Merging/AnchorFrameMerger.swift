@@ -131,17 +131,14 @@ struct AnchorFrameMerger: TokenMerger {
         let place = Dictionary(uniqueKeysWithValues: centres.enumerated().map { ($1, $0) })
         var members = [[Int]](repeating: [], count: count)
         let cells = input.grid.shape.tokensPerFrame
-        input.grid.values.withGatheredRows(centres, channels: input.channels) { values in
-            let norms = centres.map { input.norms[$0] }
-            for frame in joining {
-                // A whole frame can be compared where it lies; leaving out its salient tokens would cost a copy.
-                let nearest = CosineNeighbours(
-                    Array(frame * cells..<(frame + 1) * cells), of: input.grid.values, norms: input.norms, to: values,
-                    norms: norms, channels: input.channels
-                ).nearest
-                // A centre is most similar to itself, and rounding or an equal token must not part them.
-                for token in rests[frame] { members[place[token] ?? nearest[token - frame * cells]].append(token) }
-            }
+        // Whole frames can be compared where they lie; leaving out their salient tokens would cost a copy.
+        let tokens = joining.lowerBound * cells..<joining.upperBound * cells
+        let nearest = BipartiteMatching(
+            Bipartition(sources: Array(tokens), destinations: centres), of: input.tokens
+        ).nearest
+        // A centre is most similar to itself, and rounding or an equal token must not part them.
+        for token in joining.flatMap({ rests[$0] }) {
+            members[place[token] ?? nearest[token - tokens.lowerBound]].append(token)
         }
         return zip(centres, members).map { centre, members in
             let joined = Float(members.count)

@@ -54,7 +54,7 @@ package struct BipartiteMatching: Sendable {
         let destinations = NearestDestinations(partition.destinations, of: tokens, sourceCount: sources.count)
         let found = Rows.blocks(of: sources.count, size: Self.sourcesPerBlock).mapParallel(workers: workers) { block in
             let sources = Array(sources[block])
-            return zip(sources, destinations.best(for: sources)).map { source, best in
+            return zip(sources, destinations.best(for: sources, of: tokens)).map { source, best in
                 (best.place, tokens.norms[source] > 0 ? best.product / tokens.norms[source] : 0)
             }
         }.flatMap { $0 }

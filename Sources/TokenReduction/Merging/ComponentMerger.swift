@@ -107,17 +107,14 @@ struct ComponentMerger: TokenMerger {
         _ input: ReductionInput, into plan: ReductionPlan
     ) throws(TokenReelError) -> [ReductionPlan.Row] {
         let cells = input.grid.shape.tokensPerFrame
-        let results = plan.applied(to: input.grid.values, channels: input.channels)
-        let lengths = results.withUnsafeBufferPointer { Rows.norms($0, channels: input.channels) }
+        let results = TokenRows(
+            plan.applied(to: input.grid.values, channels: input.channels), channels: input.channels)
+        let destinations = NearestDestinations(
+            Array(0..<plan.count), of: results, sourceCount: input.grid.shape.tokenCount)
         let owners = try Parallel.map(count: input.grid.shape.frames, workers: input.workers) {
             frame throws(TokenReelError) in
             try input.checkCancellation()
-            return results.withUnsafeBufferPointer {
-                CosineNeighbours(
-                    Array(frame * cells..<(frame + 1) * cells), of: input.grid.values, norms: input.norms, to: $0,
-                    norms: lengths, channels: input.channels
-                ).nearest
-            }
+            return destinations.best(for: Array(frame * cells..<(frame + 1) * cells), of: input.tokens).map(\.place)
         }
         var members = [[Int]](repeating: [], count: plan.count)
         for (token, owner) in owners.joined().enumerated() { members[owner].append(token) }

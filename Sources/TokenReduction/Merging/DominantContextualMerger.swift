@@ -68,10 +68,9 @@ struct DominantContextualMerger: TokenMerger {
         let isTarget = Set(places)
         let targets = places.map { others[$0] }
         let joining = others.indices.filter { !isTarget.contains($0) }.map { others[$0] }
-        let neighbours = CosineNeighbours(
-            joining, to: targets, of: input.grid.values, norms: input.norms, channels: input.channels)
+        let matching = BipartiteMatching(Bipartition(sources: joining, destinations: targets), of: input.tokens)
         var members = [[Int]](repeating: [], count: contextual)
-        for (token, target) in zip(joining, neighbours.nearest) { members[target].append(token) }
+        for (token, target) in zip(joining, matching.nearest) { members[target].append(token) }
         return rows + zip(targets, members).map { row(of: $0, $1, input) }
     }
 

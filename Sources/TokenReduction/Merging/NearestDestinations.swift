@@ -1,6 +1,6 @@
 internal import TensorOps
 
-/// Finds the most alike of a fixed set of tokens for others, by exact single-precision products.
+/// Finds the most similar of a fixed set of tokens for others, by cosine in single precision; of equals the first.
 ///
 /// For many tokens most products need not be exact. With both factors rounded to bf16, which processors that have it
 /// multiply twice as fast, a product of a and b is off by at most
@@ -14,7 +14,6 @@ struct NearestDestinations: Sendable {
     /// A destination's place, and the source's product with its direction.
     typealias Match = (place: Int, product: Float)
 
-    private let tokens: TokenRows
     private let destinations: RowSelection
     /// One over each destination's length, 0 for zero vectors.
     private let inverse: [Float]
@@ -30,8 +29,8 @@ struct NearestDestinations: Sendable {
     /// More exact products one by one would take longer than all of them at once.
     private static let mostCandidates = 128
 
+    /// Prepares a search for about `sourceCount` tokens.
     init(_ rows: [Int], of tokens: TokenRows, sourceCount: Int) {
-        self.tokens = tokens
         let selection = RowSelection(rows, of: tokens)
         destinations = selection
         inverse = rows.map { tokens.norms[$0] > 0 ? 1 / tokens.norms[$0] : 0 }
@@ -43,13 +42,15 @@ struct NearestDestinations: Sendable {
         destinationError = errors.max() ?? 0
     }
 
-    /// For each source the best destination, ties to the first.
-    func best(for sources: [Int]) -> [Match] {
-        guard !rounded.isEmpty else { return exact(for: sources) }
+    /// For each of some tokens, of the same matrix or another, the best destination.
+    ///
+    /// - Precondition: There is at least one destination.
+    func best(for sources: [Int], of tokens: TokenRows) -> [Match] {
+        guard !rounded.isEmpty else { return exact(for: sources, of: tokens) }
         let selection = RowSelection(sources, of: tokens)
         var best = [Match](repeating: (0, -.infinity), count: sources.count)
         var isOpen = [Bool](repeating: false, count: sources.count)
-        let tolerances = sources.map { tolerance(for: $0) }
+        let tolerances = sources.map { tolerance(for: $0, of: tokens) }
         for (block, rounded) in zip(blocks, rounded) {
             let products = selection.products(with: rounded)
             for source in best.indices where !isOpen[source] {
@@ -65,12 +66,12 @@ struct NearestDestinations: Sendable {
             }
         }
         let open = isOpen.indices.filter { isOpen[$0] }
-        for (source, match) in zip(open, exact(for: open.map { sources[$0] })) { best[source] = match }
+        for (source, match) in zip(open, exact(for: open.map { sources[$0] }, of: tokens)) { best[source] = match }
         return best
     }
 
     /// How far below the largest rounded product the largest exact one can lie.
-    private func tolerance(for source: Int) -> Float {
+    private func tolerance(for source: Int, of tokens: TokenRows) -> Float {
         let error = Self.roundingError(of: source, tokens)
         let length = tokens.norms[source]
         // Sums of single precision are off by 2^-23 of their magnitude for each term at most.
@@ -110,7 +111,7 @@ struct NearestDestinations: Sendable {
         }
     }
 
-    private func exact(for sources: [Int]) -> [Match] {
+    private func exact(for sources: [Int], of tokens: TokenRows) -> [Match] {
         let selection = RowSelection(sources, of: tokens)
         var best = [Match](repeating: (0, -.infinity), count: sources.count)
         for block in blocks {

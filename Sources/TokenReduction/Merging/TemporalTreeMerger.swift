@@ -187,13 +187,12 @@ struct TemporalTreeMerger: TokenMerger {
     ) -> [Link] {
         let cells = input.grid.shape.tokensPerFrame
         let tokens = Array(frame * cells..<(frame + 1) * cells)
-        // Whole frames can be compared where they lie; leaving out what is kept would cost copies.
-        let neighbours = CosineNeighbours(
-            tokens, to: tokens.map { $0 - cells }, excluded: keptBefore, of: input.grid.values, norms: input.norms,
-            channels: input.channels)
-        return zip(tokens, zip(neighbours.nearest, neighbours.cosines)).compactMap { token, neighbour in
-            guard neighbour.1 > threshold, !kept.contains(token) else { return nil }
-            return Link(token: token, parent: tokens[neighbour.0] - cells, cosine: neighbour.1)
+        let before = tokens.map { $0 - cells }.filter { !keptBefore.contains($0) }
+        // Whole frames can be compared where they lie; leaving out what is kept would cost a copy.
+        let matching = BipartiteMatching(Bipartition(sources: tokens, destinations: before), of: input.tokens)
+        return zip(tokens, zip(matching.nearest, matching.similarity)).compactMap { token, match in
+            guard match.1 > threshold, !kept.contains(token) else { return nil }
+            return Link(token: token, parent: before[match.0], cosine: match.1)
         }
     }
 

@@ -55,6 +55,11 @@ package struct TokenRows: Sendable {
     }
 }
 
+extension ReductionInput {
+    /// The source tokens.
+    var tokens: TokenRows { TokenRows(values: grid.values, first: 0, channels: channels, norms: norms) }
+}
+
 /// Some rows of a matrix: read in place where they lie at equal distances, copied next to each other where not.
 struct RowSelection: Sendable {
     let count: Int
@@ -127,5 +132,17 @@ struct RowSelection: Sendable {
             }
             filled = count * rounded.rows
         }
+    }
+}
+
+extension TensorBuffer<Float> {
+    /// Calls `body` with the rows at `indices` next to each other; they are copied only if they lie apart.
+    func withGatheredRows<Result>(
+        _ indices: [Int], channels: Int, _ body: (UnsafeBufferPointer<Float>) -> Result
+    ) -> Result {
+        if let first = indices.first, indices.indices.allSatisfy({ indices[$0] == first + $0 }) {
+            return withRows(first..<first + indices.count, channels: channels, body)
+        }
+        return gathering(indices, channels: channels).withUnsafeBufferPointer(body)
     }
 }

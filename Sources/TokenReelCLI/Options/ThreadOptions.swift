@@ -3,10 +3,7 @@ internal import Essentials
 
 /// How many threads work on each input.
 struct ThreadOptions: ParsableArguments {
-    @Option(
-        help:
-            "Threads for each input; never changes a result. (default: the cores there are, divided by inputs at a time)"
-    )
+    @Option(help: "Threads for each input; never changes a result. (default: the cores, divided by inputs at a time)")
     var threads: Int?
 
     mutating func validate() throws {
