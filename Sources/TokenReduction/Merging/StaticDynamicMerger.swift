@@ -14,7 +14,8 @@ internal import TokenCore
 /// Beyond the paper, `rests` joins the frames in which a moving cell rests: a cell that changes once in a segment then
 /// costs two tokens instead of one a frame. And `novelty` shares the budget by `(1 - similarity to the frame before) /
 /// (1 - tau)`, up to 1 a token, so that a background seen before costs little and a cut or a moving object gets its
-/// due; what the budget holds beyond that is left to the reconciling step.
+/// due; by the same measure a token like its left or upper neighbour counts down to a half. What the budget holds beyond
+/// that is left to the reconciling step.
 ///
 /// Shapes: `[T, N, D]` to `[count, D]`. Anchors: static clusters take their centre's cell in the segment's first frame.
 /// Cost: O(T N D) to read, O(n^2 D) for each clustered set of n tokens.
@@ -119,7 +120,7 @@ struct StaticDynamicMerger: TokenMerger {
     // MARK: How many tokens each group gets
 
     private func exactCounts(_ groups: [Group], _ input: ReductionInput, _ count: Int) -> [Int] {
-        let weights = groups.map { weight(of: $0, input.temporalSimilarity) }
+        let weights = groups.mapParallel(workers: input.workers) { weight(of: $0, input) }
         // More tokens than there is news are better spent one by one on what is represented worst.
         let news = Int(weights.reduce(0, +).rounded(.up))
         return Apportionment.share(
@@ -127,18 +128,34 @@ struct StaticDynamicMerger: TokenMerger {
     }
 
     /// How much of the budget a group deserves: its number of runs, or how much of them is new.
-    private func weight(of group: Group, _ similarity: TemporalSimilarity) -> Double {
+    private func weight(of group: Group, _ input: ReductionInput) -> Double {
         guard sharesByNovelty else { return Double(group.runs.count) }
-        return group.runs.reduce(0) { sum, run in
-            guard let before = run.frames.lowerBound > 0 ? run.frames.lowerBound - 1 : nil else { return sum + 1 }
-            let change = 1 - similarity.values[before * similarity.cells + run.cell]
-            // A cell that is no longer static is as new as can be.
-            return sum + Double(min(max(change / max(1 - threshold, .leastNormalMagnitude), Self.leastNovelty), 1))
-        }
+        return group.runs.reduce(0) { $0 + Double(novelty(of: $1, input)) }
+    }
+
+    /// How much of a run was seen neither in the frame before nor beside it.
+    private func novelty(of run: Run, _ input: ReductionInput) -> Float {
+        let shape = input.grid.shape
+        let frame = run.frames.lowerBound
+        let token = frame * shape.tokensPerFrame + run.cell
+        var beside: [Int] = []
+        if run.cell % shape.columns > 0 { beside.append(token - 1) }
+        if run.cell >= shape.columns { beside.append(token - shape.columns) }
+        let detail = input.cosines(of: beside, to: token).max().map { difference($0) } ?? 1
+        let change =
+            frame > 0 ? difference(input.temporalSimilarity.values[token - shape.tokensPerFrame]) : 1
+        return max(change * max(detail, Self.leastDetail), Self.leastNovelty)
+    }
+
+    /// How unlike two tokens are; those that are no longer static are as unlike as can be.
+    private func difference(_ cosine: Float) -> Float {
+        min(max((1 - cosine) / max(1 - threshold, .leastNormalMagnitude), 0), 1)
     }
 
     /// What a cell weighs that looks exactly as before, so that every segment keeps some of its background.
     private static let leastNovelty: Float = 0.05
+    /// What a new cell weighs that looks exactly like the one beside it: tokens in between blend the two.
+    private static let leastDetail: Float = 0.5
 
     private func publishedCounts(_ groups: [Group], _ input: ReductionInput, _ count: Int) -> [Int] {
         let sources = input.grid.shape.tokenCount
