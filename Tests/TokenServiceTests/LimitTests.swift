@@ -99,9 +99,14 @@ import TokenService
     @Test func whoeverLeavesFreesTheirPlace() throws {
         let service = try RunningService("--jobs", "1", "--waiting", "0", "--stall-seconds", "20")
         for _ in 0..<3 {
+            // A place that is not free yet would turn the next one away.
+            try waitUntil { try service.metric("tokenreel_waiting") == 0 }
             let connection = try Connection(port: service.port)
             connection.send(RunningService.head("POST", "/v1/reduce", [:], length: 1000))
-            try waitUntil { try service.metric("tokenreel_waiting") == 1 }
+            // Whoever is not needed any more is closed at once.
+            try withExtendedLifetime(connection) {
+                try waitUntil { try service.metric("tokenreel_waiting") == 1 }
+            }
         }
         try waitUntil { try service.metric("tokenreel_waiting") == 0 }
         #expect(try service.reduce().status == 200)
