@@ -105,7 +105,7 @@ static borrowed layout_of(dnnl_primitive_desc_t product) {
     return dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0);
 }
 
-// Runs a step on memories that lie at the places named in `arguments`, whose memory fields this fills and frees.
+// Runs a step on memories of the given kinds and layouts, which lie at `places`.
 static int run(dnnl_primitive_desc_t description, int count, const int *kinds, const borrowed *layouts,
                void *const *places) {
     dnnl_primitive_t primitive = NULL;
